@@ -104,6 +104,7 @@ fn full_record() -> Record {
         // These are only read.
         customer: None,
         plan_source: None,
+        plan_beside: None,
     }
 }
 

@@ -2,12 +2,14 @@
 //!
 //! A census of all subjects finds those that Stripe's subscriptions name in metadata or in a Checkout
 //! Session, and those whose record in Clerk has a plan above the default or a granting subscription, so that
-//! plans that are no longer paid are found too. A census of one subject finds its customers with Stripe's
-//! search. The census decides no plan; that is the reconciliation's task.
+//! plans that are no longer paid are found too, and the payers of Clerk Billing. A census of one subject finds
+//! its customers with Stripe's search. What the document does not read is not listed. The census decides no
+//! plan; that is the reconciliation's task.
 
 use super::census_result::{Candidate, CensusCounts, CensusResult, Scope};
 use super::error::{BackfillError, BackfillErrorCode};
-use crate::clerk::api::BackendApi;
+use crate::clerk::api::{BackendApi, ClerkApiError};
+use crate::clerk::billing::item_list::ItemPage;
 use crate::clerk::metadata::Record;
 use crate::clerk::user_list::{self, SubjectListKind};
 use crate::config::note_keys::OWNER_KEY;
@@ -50,6 +52,8 @@ pub struct Census {
     recorded: BTreeSet<SubscriptionId>,
     /// All users and organizations that Clerk has.
     members: BTreeSet<Subject>,
+    /// The payers of the items of Clerk Billing.
+    payers: BTreeSet<Subject>,
     pending: VecDeque<PendingLookup>,
     lookups: usize,
     requests: SortedMap<CallId, CensusRequest>,
@@ -78,6 +82,7 @@ struct PendingLookup {
 enum CensusRequest {
     Subscriptions { after: Option<SubscriptionId> },
     Members { kind: SubjectListKind, offset: usize },
+    BillingItems { offset: usize },
     Session(PendingLookup),
     Search { what: Searched, subject: Subject, page: Option<String>, pages: usize },
 }
@@ -86,22 +91,28 @@ impl Census {
     /// Creates a census. Also returns the callouts to start, in parallel.
     pub fn begin(state: &SyncState, scope: Scope) -> (Self, Vec<(CallId, Callout)>) {
         let mut census = Census::default();
-        let requests = match scope {
-            Scope::All => vec![
-                CensusRequest::Subscriptions { after: None },
-                CensusRequest::Members { kind: SubjectListKind::Users, offset: 0 },
-                CensusRequest::Members { kind: SubjectListKind::Organizations, offset: 0 },
-            ],
+        let settings = &state.settings;
+        let requests: Vec<CensusRequest> = match scope {
+            Scope::All => {
+                let subscriptions =
+                    settings.reads_stripe.then_some(CensusRequest::Subscriptions { after: None });
+                let members = [SubjectListKind::Users, SubjectListKind::Organizations];
+                let members = members.map(|kind| CensusRequest::Members { kind, offset: 0 });
+                let items = settings.clerk_billing.map(|_| CensusRequest::BillingItems { offset: 0 });
+                subscriptions.into_iter().chain(members).chain(items).collect()
+            }
             Scope::Subject(subject) => {
                 census.candidates.entry(subject.clone()).or_default();
-                [Searched::Customers, Searched::Subscriptions]
+                let searched = [Searched::Customers, Searched::Subscriptions].into_iter();
+                searched
+                    .filter(|_| settings.reads_stripe)
                     .map(|what| CensusRequest::Search {
                         what,
                         subject: subject.clone(),
                         page: None,
                         pages: 0,
                     })
-                    .into()
+                    .collect()
             }
         };
         let calls = requests.into_iter().map(|request| census.start(state, request)).collect();
@@ -127,7 +138,7 @@ impl Census {
             self.lookups = self.lookups.saturating_add(1);
             calls.push(self.start(state, CensusRequest::Session(pending)));
         }
-        if self.requests.is_empty() {
+        if self.requests.is_empty() && state.settings.reads_stripe {
             self.check_account()?;
         }
         Ok(calls)
@@ -138,8 +149,9 @@ impl Census {
         if !self.requests.is_empty() {
             return None;
         }
-        let is_in_both =
-            |(subject, ties): &(&Subject, &CustomerTies)| ties.trusted && self.members.contains(subject);
+        let is_in_both = |(subject, ties): &(&Subject, &CustomerTies)| {
+            (ties.trusted || self.payers.contains(*subject)) && self.members.contains(*subject)
+        };
         let in_both = self.candidates.iter().filter(is_in_both).count();
         let candidate = |(subject, ties): (Subject, CustomerTies)| {
             let CustomerTies { live, ended, trusted } = ties;
@@ -165,6 +177,7 @@ impl Census {
         let callout = match &request {
             CensusRequest::Subscriptions { after } => stripe.list_all_subscriptions(after.as_ref()),
             CensusRequest::Members { kind, offset } => user_list::list(clerk, *kind, *offset),
+            CensusRequest::BillingItems { offset } => clerk.list_billing_items(*offset),
             CensusRequest::Session(pending) => stripe.list_checkout_sessions(&pending.subscription),
             CensusRequest::Search { what, subject, page, .. } => {
                 stripe.search(*what, &query(state, *what, subject), page.as_deref())
@@ -215,6 +228,7 @@ impl Census {
                 }
                 Ok(next)
             }
+            CensusRequest::BillingItems { offset } => self.learn_billing_items(offset, outcome),
             CensusRequest::Session(pending) => {
                 self.lookups = self.lookups.saturating_sub(1);
                 self.learn_session(state, pending, outcome)?;
@@ -235,6 +249,33 @@ impl Census {
                 }
             }
         }
+    }
+
+    /// Stores the payers of a page of items. Where Billing is switched off, there are none.
+    fn learn_billing_items(
+        &mut self,
+        offset: usize,
+        outcome: &Outcome<'_>,
+    ) -> Result<Option<CensusRequest>, SyncError> {
+        let page = match ItemPage::read(outcome) {
+            Err(ClerkApiError::Credentials { status: 403 } | ClerkApiError::Refused { status: 422, .. }) => {
+                return Ok(None);
+            }
+            page => page.map_err(|error| SyncError::from_clerk(&error))?,
+        };
+        self.counts.billing_items = bounded(self.counts.billing_items, page.items)?;
+        let next = page
+            .is_full()
+            .then_some(CensusRequest::BillingItems { offset: offset.saturating_add(page.items) });
+        self.skipped.extend(page.skipped);
+        // Every payer has an item of the default plan, which grants nothing.
+        for (payer, is_default) in page.payers {
+            if !is_default {
+                self.candidates.entry(payer.clone()).or_default();
+            }
+            self.payers.insert(payer);
+        }
+        Ok(next)
     }
 
     fn learn_session(

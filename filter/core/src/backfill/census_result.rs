@@ -36,8 +36,8 @@ pub struct CensusResult {
     pub skipped: Vec<String>,
     /// The numbers of objects that were read.
     pub counts: CensusCounts,
-    /// The number of candidates that Stripe's metadata names and that Clerk has, which shows that the two
-    /// accounts belong together. 0 after a census of one subject.
+    /// The number of candidates that Stripe's metadata names, or that pay by Clerk Billing, and that Clerk has,
+    /// which shows that the accounts belong together. 0 after a census of one subject.
     pub(crate) in_both: usize,
 }
 
@@ -70,6 +70,8 @@ pub struct CensusCounts {
     pub users: usize,
     /// The number of organizations read.
     pub organizations: usize,
+    /// The number of items of Clerk Billing read.
+    pub billing_items: usize,
     /// The number of subscriptions whose Checkout Sessions are still to be read.
     pub lookups_left: usize,
 }

@@ -1,13 +1,11 @@
 //! Tollgate's record in the metadata of a user or an organization, and the patch from one record to another.
 
 use super::plan_claim;
+use super::plan_source::{PlanBeside, PlanSource};
 use crate::ids::{CustomerId, SubscriptionId};
 use crate::sorted::{SortedMap, SortedSet};
 use crate::time::Micros;
 use serde_json::{Map, Value};
-
-/// The `plan_source` of what Stripe grants.
-const PLAN_SOURCE: &str = "stripe";
 
 /// The member of `private_metadata` with the subject's own customer.
 const CUSTOMER: &str = "stripe_customer";
@@ -25,7 +23,8 @@ pub struct Record {
     /// `private_metadata.stripe_customers_removed`: customers that were removed from the list recently and
     /// are still read.
     pub removed: SortedSet<CustomerId>,
-    /// `private_metadata.stripe_subscription`: the subscription that granted the plan.
+    /// `private_metadata.stripe_subscription`: the subscription that granted the plan, or that grants the most
+    /// at Stripe where another source grants more.
     pub granted_by: Option<SubscriptionId>,
     /// `private_metadata.paid_plan`: the plan that the granting subscription granted when it was last paid.
     pub paid_plan: Option<PlanOf>,
@@ -39,8 +38,10 @@ pub struct Record {
     pub customer: Option<CustomerId>,
     /// `private_metadata.trial_used`: whether the subject had a trial. It is never removed.
     pub trial_used: bool,
-    /// `private_metadata.plan_source`: the source that granted the plan, if any. It is only read.
-    pub plan_source: Option<String>,
+    /// `private_metadata.plan_source`: the source that granted the plan. Absent where only Stripe is a source.
+    pub plan_source: Option<PlanSource>,
+    /// `private_metadata.plan_beside`: the plan that another source grants.
+    pub plan_beside: Option<PlanBeside>,
 }
 
 /// A plan and the related subscription. It counts only while that is the granting subscription in the record.
@@ -83,7 +84,8 @@ impl Record {
             plan_before: PlanOf::read(private, "plan_before"),
             customer: customer(private),
             trial_used: private.get("trial_used") == Some(&Value::Bool(true)),
-            plan_source: private.get("plan_source").and_then(Value::as_str).map(str::to_owned),
+            plan_source: private.get("plan_source").and_then(Value::as_str).map(PlanSource::parse),
+            plan_beside: PlanBeside::read(private),
         }
     }
 
@@ -104,19 +106,13 @@ impl Record {
         (Some(&before.subscription) == self.granted_by.as_ref()).then_some(before.plan.as_str())
     }
 
-    /// Returns whether the plan is from a source that this release does not support, so that its end is
-    /// unknown.
-    pub(crate) fn has_unsupported_source(&self) -> bool {
-        self.plan_source.as_ref().is_some_and(|source| source != PLAN_SOURCE)
-    }
-
     /// Returns the body of the request that changes `self` to `target`, with only the differences; `None` if
     /// there are none.
     ///
     /// Clerk merges the body into the metadata and removes members that are null. Customers that other
-    /// writers added in the meantime stay. A plan and its granting subscription are written together even if
-    /// only one of them differs: with a concurrent writer, a plan without its subscription would look
-    /// manually granted.
+    /// writers added in the meantime stay. A plan, its granting subscription, and its source are written
+    /// together even if only one of them differs: with a concurrent writer, a plan without its subscription
+    /// would look manually granted.
     pub fn patch(&self, target: &Record, plan_key: &str) -> Option<Value> {
         let mut public = Map::new();
         put(&mut public, plan_key, &self.plan, &target.plan);
@@ -132,11 +128,19 @@ impl Record {
         if target.trial_used && !self.trial_used {
             private.insert("trial_used".to_owned(), Value::Bool(true));
         }
-        if self.plan != target.plan || self.granted_by != target.granted_by {
+        let differs = self.plan != target.plan
+            || self.granted_by != target.granted_by
+            || self.plan_source != target.plan_source
+            || self.plan_beside != target.plan_beside;
+        if differs {
             put(&mut public, plan_key, &None, &target.plan);
             put(&mut private, "stripe_subscription", &None, &granted_by(target));
             put(&mut private, "paid_plan", &None, &target.paid_plan);
             put(&mut private, "plan_before", &None, &target.plan_before);
+        }
+        if differs && (self.has_sources() || target.has_sources()) {
+            put_always(&mut private, "plan_source", &target.plan_source);
+            put_always(&mut private, "plan_beside", &target.plan_beside);
         }
         let mut body = Map::new();
         put_object(&mut body, "public_metadata", public);
@@ -248,8 +252,13 @@ fn put<T: PartialEq + Clone + Into<Value>>(
     to: &Option<T>,
 ) {
     if from != to {
-        patch.insert(name.to_owned(), to.clone().map_or(Value::Null, Into::into));
+        put_always(patch, name, to);
     }
+}
+
+/// Adds the member; null if the target has none.
+fn put_always<T: Clone + Into<Value>>(patch: &mut Map<String, Value>, name: &str, to: &Option<T>) {
+    patch.insert(name.to_owned(), to.clone().map_or(Value::Null, Into::into));
 }
 
 fn put_object(patch: &mut Map<String, Value>, name: &str, object: Map<String, Value>) {
@@ -281,6 +290,7 @@ mod tests {
             customer: None,
             trial_used: false,
             plan_source: None,
+            plan_beside: None,
         }
     }
 
@@ -380,15 +390,31 @@ mod tests {
     }
 
     #[test]
-    fn a_plan_of_another_source_is_detected() {
-        for (source, want) in [
-            (json!(null), false),
-            (json!("stripe"), false),
-            (json!("clerk_billing"), true),
-            (json!(7), false),
+    fn a_plan_is_written_with_its_source() {
+        let beside = |plan: &str| PlanBeside {
+            source: PlanSource::Stripe,
+            plan: plan.to_owned(),
+            subscription: Some(SubscriptionId::parse("sub_1").unwrap()),
+        };
+        let source = Some(PlanSource::ClerkBilling);
+        let mirrored = Record { plan_source: source, plan_beside: Some(beside("basic")), ..record() };
+        let mut metadata = full();
+        let patch = record().patch(&mirrored, "plan").unwrap();
+        assert_eq!(patch["public_metadata"], json!({"plan": "pro"}));
+        assert_eq!(patch["private_metadata"]["stripe_subscription"], "sub_1");
+        merge(&mut metadata, &patch);
+        assert_eq!(read(&metadata), mirrored);
+        assert_eq!(mirrored.patch(&mirrored, "plan"), None);
+        for target in [
+            Record { plan_source: None, plan_beside: None, ..record() },
+            Record {
+                plan_beside: Some(PlanBeside { subscription: None, ..beside("pro") }),
+                ..mirrored.clone()
+            },
         ] {
-            let record = Record::from_metadata(&Value::Null, &json!({"plan_source": source}), "plan");
-            assert_eq!(record.has_unsupported_source(), want, "{source}");
+            let mut metadata = metadata.clone();
+            merge(&mut metadata, &mirrored.patch(&target, "plan").unwrap());
+            assert_eq!(read(&metadata), target);
         }
     }
 

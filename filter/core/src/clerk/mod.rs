@@ -2,12 +2,12 @@
 //! claims of a session token; and events with their signatures.
 
 pub mod api;
-#[allow(dead_code, unused_imports, reason = "a sync reads only Stripe so far")]
 pub mod billing;
 pub mod event;
 pub mod metadata;
 pub(crate) mod numeric_date;
 pub(crate) mod plan_claim;
+pub mod plan_source;
 pub mod signature;
 pub mod signing_key;
 pub mod user_list;

@@ -1,6 +1,7 @@
 //! The settings of a sync of Clerk's metadata with the sources of plans.
 
 use super::document::webhook::{SubjectKeys, UnmappedPrice};
+use crate::clerk::plan_source::PlanSource;
 use crate::stripe::plan::PastDue;
 use crate::upstream::Upstream;
 
@@ -9,11 +10,12 @@ use crate::upstream::Upstream;
 pub struct SyncSettings {
     /// Whether Stripe grants plans: the document sells by Stripe, or receives its events. If false, a sync reads
     /// nothing from Stripe.
-    #[allow(dead_code, reason = "a sync reads only Stripe so far")]
-    pub(crate) reads_stripe: bool,
+    pub reads_stripe: bool,
     /// What an item of Clerk Billing with a failed payment grants; `None` if Clerk Billing grants no plans.
-    #[allow(dead_code, reason = "a sync reads only Stripe so far")]
     pub(crate) clerk_billing: Option<PastDue>,
+    /// A source that the document does not read and that the command gives up: what it granted ends. The filters
+    /// give up none.
+    pub released_source: Option<PlanSource>,
     /// What a subscription in Stripe with a failed payment grants.
     pub(crate) past_due: PastDue,
     /// How an active subscription with no known plan is handled.
@@ -30,4 +32,24 @@ pub struct SyncSettings {
     pub plan_key: String,
     /// Whether a subject has at most one live plan subscription, because the billing endpoints sell no second one.
     pub(crate) one_subscription: bool,
+}
+
+impl SyncSettings {
+    /// Gives up a source of plans: what it granted according to Clerk's records ends at the next sync.
+    ///
+    /// # Errors
+    /// A sentence with the fix if the document reads the source, so that its plans end when they end there.
+    pub fn release(&mut self, source: Option<&PlanSource>) -> Result<(), String> {
+        let section = match source {
+            Some(PlanSource::Stripe) if self.reads_stripe => "`stripe_webhook` and `billing`",
+            Some(PlanSource::ClerkBilling) if self.clerk_billing.is_some() => {
+                "`clerk_webhook.billing: mirror`"
+            }
+            source => {
+                self.released_source = source.cloned();
+                return Ok(());
+            }
+        };
+        Err(format!("--release-source: the document reads this source; first remove {section} from it"))
+    }
 }

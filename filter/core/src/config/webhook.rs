@@ -80,6 +80,7 @@ pub(super) fn sync_settings(
         reads_stripe: shared.has_section::<StripeWebhookSettings>()
             || shared.has_section::<BillingSettings>(),
         clerk_billing: clerk_webhook::mirrored_billing(shared, problems),
+        released_source: None,
         past_due: problems.keep(grace).unwrap_or(PastDue::Revoke),
         unmapped_price: written.map(|written| written.unmapped_price).unwrap_or_default(),
         subject_keys: problems.keep_or_default(subject_keys(keys)),

@@ -1,4 +1,4 @@
-//! Syncs all subjects of an event from Stripe to Clerk.
+//! Syncs all subjects of an event from the sources of their plans to Clerk's records.
 //!
 //! The engine first finds the subjects; meanwhile it reads Clerk's records of those that the event names.
 //! Once all subjects are known, each is synced by its own [`SubjectSync`], in parallel. An error of one
@@ -244,7 +244,10 @@ impl PlanSync {
         now: Micros,
     ) -> Result<Vec<SyncRequest>, SyncError> {
         let granted_by = self.subjects.iter().filter_map(SubjectSync::granted_by).cloned().collect();
-        let recorded = self.discovery.recorded(&self.trigger, &granted_by);
+        let recorded = match state.settings.reads_stripe {
+            true => self.discovery.recorded(&self.trigger, &granted_by),
+            false => Vec::new(),
+        };
         if !recorded.is_empty() {
             return Ok(recorded.into_iter().map(SyncRequest::Discovery).collect());
         }

@@ -6,11 +6,13 @@ use super::api_request::{
 use super::error::{Service, SyncError};
 use super::ownership::{Claims, SessionClaims};
 use super::state::SyncState;
+use crate::clerk::billing::{ClerkPlanAlarm, ClerkResolution};
 use crate::clerk::metadata::Record;
+use crate::clerk::plan_source::PlanSource;
 use crate::ids::{CustomerId, Subject, SubscriptionId};
 use crate::plan_table::{PlanTable, RecordedPlan};
 use crate::sorted::{SortedMap, SortedSet};
-use crate::stripe::plan::{GrantedPlan, PlanAlarm, Resolution};
+use crate::stripe::plan::PlanAlarm;
 use crate::stripe::subscription::Subscription;
 use crate::time::Micros;
 use std::fmt;
@@ -49,8 +51,12 @@ pub(crate) struct SyncFindings {
     pub(crate) plan_alarms: SortedSet<PlanAlarm>,
     /// Subjects whose record keeps a plan that is not in the configuration.
     pub(crate) unknown_plans: SortedMap<Subject, UnknownPlan>,
-    /// Subjects whose record keeps a plan from a source that this release does not support, with that source.
-    pub(crate) unsupported_sources: SortedMap<Subject, String>,
+    /// Subjects whose record keeps a plan from a source that the document does not read, with that source.
+    pub(crate) unread_sources: SortedMap<Subject, String>,
+    /// Alarms about billing subscriptions at Clerk.
+    pub(crate) clerk_alarms: Vec<(Subject, ClerkPlanAlarm)>,
+    /// Subjects of which Clerk Billing refuses to say what it grants.
+    pub(crate) clerk_billing_off: SortedSet<Subject>,
     /// Metadata keys whose value is not a valid Clerk id.
     pub(crate) invalid_keys: SortedSet<String>,
     /// Subjects with several live plan subscriptions, although the billing endpoints sell only one.
@@ -104,27 +110,39 @@ pub(crate) fn shortened(name: &str) -> String {
 }
 
 impl SyncFindings {
-    /// Records whether a target keeps a plan that Stripe does not grant: one that is not in the
-    /// configuration, or one from an unsupported source.
+    /// Records whether a target keeps a plan that is not in the configuration, or that of a source that the
+    /// document does not read.
     pub(crate) fn learn_kept(
         &mut self,
         plans: &PlanTable,
         subject: &Subject,
         target: &Record,
-        resolution: &Resolution,
+        kept_source: Option<PlanSource>,
     ) {
-        let kept = plans.recorded(target.plan.as_deref());
         self.unknown_plans.remove(subject);
-        self.unsupported_sources.remove(subject);
-        if let RecordedPlan::Unknown(plan) = kept {
+        self.unread_sources.remove(subject);
+        if let RecordedPlan::Unknown(plan) = plans.recorded(target.plan.as_deref()) {
             let unknown = UnknownPlan { name: plan.to_owned(), granted_by: target.granted_by.clone() };
             self.unknown_plans.insert(subject.clone(), unknown);
         }
-        let source = target.plan_source.clone().filter(|_| target.has_unsupported_source());
-        if let (Some(source), GrantedPlan::Known(rank)) = (source, resolution.plan)
-            && kept.may_be_lowered_by(rank)
-        {
-            self.unsupported_sources.insert(subject.clone(), source);
+        if let Some(source) = kept_source {
+            self.unread_sources.insert(subject.clone(), source.as_str().to_owned());
+        }
+    }
+
+    /// Records the alarms about a billing subscription, each cause at most once a minute: an unmapped slug
+    /// concerns many subjects.
+    pub(crate) fn learn_clerk_alarms(
+        &mut self,
+        state: &mut SyncState,
+        now: Micros,
+        subject: &Subject,
+        resolution: &ClerkResolution,
+    ) {
+        for alarm in &resolution.alarms {
+            if state.clerk_alarms.due(&alarm.cause(), now).is_some() {
+                self.clerk_alarms.push((subject.clone(), alarm.clone()));
+            }
         }
     }
 

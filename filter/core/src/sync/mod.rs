@@ -1,4 +1,5 @@
-//! Updates Clerk from Stripe for every subject (user or organization) whose state may have changed.
+//! Updates Clerk's records from the sources of plans, Stripe and Clerk Billing, for every subject (user or
+//! organization) whose state may have changed.
 //!
 //! A [`Trigger`] starts a sync. [`PlanSync`] performs it, and [`RecordedSync`] adds its audit. [`discovery`]
 //! finds the subjects, [`ownership`] determines the owner of a subscription, [`subject`] syncs the record of

@@ -1,7 +1,9 @@
 //! State that the syncs of one worker thread share.
 
 use super::cache::{ProductCache, SessionsWithoutSubject};
+use crate::clerk::billing::ClerkPlanRules;
 use crate::config::{Configuration, NotPlans, SyncSettings};
+use crate::log_limit::TextLogLimit;
 use crate::plan_table::PlanTable;
 use crate::stripe::plan::{Catalog, PlanRules};
 
@@ -17,6 +19,8 @@ pub struct SyncState {
     pub(crate) namespace: String,
     pub(crate) products: ProductCache,
     pub(crate) sessions_without_subject: SessionsWithoutSubject,
+    /// The causes of alarms about billing subscriptions that were logged in the last minute.
+    pub(crate) clerk_alarms: TextLogLimit,
 }
 
 impl SyncState {
@@ -30,6 +34,7 @@ impl SyncState {
             namespace,
             products: ProductCache::default(),
             sessions_without_subject: SessionsWithoutSubject::default(),
+            clerk_alarms: TextLogLimit::default(),
         }
     }
 
@@ -41,5 +46,11 @@ impl SyncState {
             not_plan_products: &self.not_plans.products,
         };
         PlanRules { catalog, past_due: self.settings.past_due }
+    }
+
+    /// Returns the rules that map billing subscriptions at Clerk to a plan; `None` if they grant none.
+    pub(crate) fn clerk_plan_rules(&self) -> Option<ClerkPlanRules<'_>> {
+        let past_due = self.settings.clerk_billing?;
+        Some(ClerkPlanRules { plans: &self.plans, past_due })
     }
 }

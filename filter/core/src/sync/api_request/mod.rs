@@ -3,6 +3,7 @@
 //! A response is always read through its request, so that it cannot be mistaken for the response to another
 //! request.
 
+mod billing_subscription;
 mod checkout_sessions;
 mod invoices;
 mod note_owner;
@@ -18,6 +19,7 @@ use crate::http::{Callout, Outcome};
 use crate::stripe::object::Unreadable;
 use crate::stripe::outcome::StripeResponse;
 
+pub(crate) use billing_subscription::ReadBilling;
 pub(crate) use checkout_sessions::{ListSessions, SessionsResponse};
 pub(crate) use invoices::ListOpenInvoices;
 pub(crate) use note_owner::{NoteOwner, NoteResponse};

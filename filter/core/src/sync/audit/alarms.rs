@@ -32,14 +32,7 @@ pub(crate) fn alarms(findings: &SyncFindings, event: Option<&EventId>) -> Vec<Re
     for (subject, unknown) in findings.unknown_plans.iter() {
         lines.push(alarm(AlarmCode::UnknownPlan, event, Some(subject.as_str()), &unknown.to_string()));
     }
-    for (subject, source) in findings.unsupported_sources.iter() {
-        let detail = format!(
-            "the `plan_source` in Clerk's record is {:?}, which this release does not support: no subscription at Stripe \
-             pays for the plan, and it was kept",
-            shortened(source)
-        );
-        lines.push(alarm(AlarmCode::UnreadPlanSource, event, Some(subject.as_str()), &detail));
-    }
+    lines.extend(source_alarms(findings, event));
     for key in &findings.invalid_keys {
         let detail =
             format!("the value of the metadata key {key} is not a valid Clerk id of the expected kind");
@@ -86,6 +79,29 @@ pub(crate) fn alarms(findings: &SyncFindings, event: Option<&EventId>) -> Vec<Re
             findings.skipped.len()
         );
         lines.push(alarm(AlarmCode::UnknownIds, event, None, &detail));
+    }
+    lines
+}
+
+/// Returns the alarms about the sources of plans other than Stripe.
+fn source_alarms(findings: &SyncFindings, event: Option<&EventId>) -> Vec<Report> {
+    let mut lines = Vec::new();
+    for (subject, source) in findings.unread_sources.iter() {
+        let detail = format!(
+            "the `plan_source` in Clerk's record is {:?}, which this document does not read: no source that it reads \
+             pays for the plan, and it was kept",
+            shortened(source)
+        );
+        lines.push(alarm(AlarmCode::UnreadPlanSource, event, Some(subject.as_str()), &detail));
+    }
+    for (subject, found) in &findings.clerk_alarms {
+        let line = Alarm::warning(found.code(), found.to_string()).event(event.map(EventId::as_str));
+        lines.push(line.subject(Some(subject.as_str())).object(found.item()).into());
+    }
+    for subject in &findings.clerk_billing_off {
+        let detail = "Clerk refuses to show the billing subscription: Billing is switched off for users or for \
+                      organizations, or the key may not read it; what Clerk Billing granted was kept";
+        lines.push(alarm(AlarmCode::ClerkBillingOff, event, Some(subject.as_str()), detail));
     }
     lines
 }

@@ -1,9 +1,11 @@
 //! The sync of one subject: computes the target of Clerk's record and writes it, in rounds.
 
 mod account;
+mod clerk_state;
 mod customer_list;
 mod paid_plans;
 mod request;
+mod source_plan;
 mod stripe_state;
 mod subject_sync;
 mod target_plan;

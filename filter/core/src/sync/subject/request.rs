@@ -4,7 +4,7 @@ use crate::config::SyncSettings;
 use crate::http::{Callout, Outcome};
 use crate::sync::api_request::{
     ApiRequest, ExpireSessions, ListItems, ListOpenInvoices, ListOpenSessions, ListSessions,
-    ListSubscriptions, NoteOwner, ReadRecord, RetrieveProduct, RetrieveRecorded, WriteRecord,
+    ListSubscriptions, NoteOwner, ReadBilling, ReadRecord, RetrieveProduct, RetrieveRecorded, WriteRecord,
 };
 use crate::sync::error::SyncError;
 
@@ -15,6 +15,8 @@ pub(crate) enum SubjectRequest {
     Record(ReadRecord),
     /// Writes Clerk's record.
     Write(WriteRecord),
+    /// Reads what Clerk Billing grants.
+    Billing(ReadBilling),
     /// A page of a customer's subscriptions.
     Subscriptions(ListSubscriptions),
     /// The subscription that grants the plan according to the record.
@@ -46,6 +48,7 @@ impl SubjectRequest {
         match self {
             SubjectRequest::Record(request) => request.callout(settings, scope),
             SubjectRequest::Write(request) => request.callout(settings, scope),
+            SubjectRequest::Billing(request) => request.callout(settings, scope),
             SubjectRequest::Subscriptions(request) => request.callout(settings, scope),
             SubjectRequest::Recorded(request) => request.callout(settings, scope),
             SubjectRequest::Items(request) => request.callout(settings, scope),
@@ -66,6 +69,7 @@ impl SubjectRequest {
         match self {
             SubjectRequest::Record(request) => request.read(settings, outcome).map(drop),
             SubjectRequest::Write(request) => request.read(settings, outcome).map(drop),
+            SubjectRequest::Billing(request) => request.read(settings, outcome).map(drop),
             SubjectRequest::Subscriptions(request) => request.read(settings, outcome).map(drop),
             SubjectRequest::Recorded(request) => request.read(settings, outcome).map(drop),
             SubjectRequest::Items(request) => request.read(settings, outcome).map(drop),

@@ -63,7 +63,7 @@ pub(crate) enum RecordedSubscription {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Account<'a> {
     pub(crate) subject: &'a Subject,
-    /// The present record in Clerk.
+    /// The present record in Clerk, with the plan that Stripe granted.
     pub(crate) shown: &'a Record,
     /// Whether metadata names the subject, rather than only a payer's choice.
     pub(crate) trusted: bool,
@@ -126,8 +126,22 @@ impl StripeState {
         Some(ListSubscriptions::first(&customer, true))
     }
 
+    /// Returns the requests for what is still needed to determine the plan of the account.
+    pub(super) fn missing(
+        &self,
+        state: &SyncState,
+        findings: &mut SyncFindings,
+        account: Account<'_>,
+        now: Micros,
+    ) -> Vec<SubjectRequest> {
+        let mut missing = self.sessions_missing(state, findings, account, now);
+        missing.extend(self.details_missing(state, findings, account, now));
+        missing.extend(self.recorded_missing(account.shown));
+        missing
+    }
+
     /// Returns the requests for Checkout Sessions that are needed to determine owners.
-    pub(crate) fn sessions_missing(
+    fn sessions_missing(
         &self,
         state: &SyncState,
         findings: &mut SyncFindings,
@@ -157,7 +171,7 @@ impl StripeState {
     }
 
     /// Returns the other requests that are needed to determine the plan of the account.
-    pub(crate) fn details_missing(
+    fn details_missing(
         &self,
         state: &SyncState,
         findings: &SyncFindings,
@@ -214,7 +228,7 @@ impl StripeState {
 
     /// Returns the request for the recorded subscription if it was not read yet. No other subscription may
     /// replace it before its status is known.
-    pub(crate) fn recorded_missing(&self, shown: &Record) -> Option<SubjectRequest> {
+    fn recorded_missing(&self, shown: &Record) -> Option<SubjectRequest> {
         let id = shown.granted_by.as_ref()?;
         let is_known = self.subscriptions.contains_key(id) || self.unreadable.contains(id);
         let is_missing = !is_known && self.recorded == RecordedSubscription::NotRequested;

@@ -1,27 +1,32 @@
-//! Syncs Clerk's record of one subject with Stripe, in rounds.
+//! Syncs Clerk's record of one subject with the sources of its plan, in rounds.
 //!
-//! Each round reads all customers of the record from Stripe, compares the result with Clerk's latest
-//! response, and writes the differences. The sync is done when there are none. So every writer checks its
-//! write with reads that started after it: even with concurrent writers, the last one sees the final state.
+//! Each round reads all sources in parallel, all customers of the record from Stripe and the billing subscription
+//! from Clerk, compares the result with Clerk's latest response, and writes the differences. The sync is done when
+//! there are none. So every writer checks its write with reads that started after it: even with concurrent
+//! writers, the last one sees the final state.
 //!
 //! ```text
-//! ReadingClerk ─▶ ReadingStripe ─▶ Writing ─▶ ReadingStripe …        (another round, at most four)
-//!                      │  └──────▶ Noting ──▶ Done: in sync
-//!                      └─────────▶ Done: in sync, only read, or Clerk does not have the subject
+//! ReadingClerk ─▶ ReadingSources ─▶ Writing ─▶ ReadingSources …        (another round, at most four)
+//!                      │  └───────▶ Noting ──▶ Done: in sync
+//!                      └──────────▶ Done: in sync, only read, or Clerk does not have the subject
 //! Failed: from any state; the response to a write in progress is still handled.
 //! ```
 
 use super::account::SubjectAccount;
+use super::clerk_state::ClerkState;
 use super::request::SubjectRequest;
+use super::source_plan::{OtherSources, combine, unread_stripe};
 use super::stripe_state::{Account, StripeState};
+use super::target_record::TargetRecord;
 use crate::clerk::metadata::Record;
+use crate::clerk::plan_source::PlanSource;
 use crate::config::PastDue;
 use crate::http::Outcome;
 use crate::ids::{CustomerId, Subject, SubscriptionId};
 use crate::sorted::SortedSet;
 use crate::sync::api_request::{
-    ApiRequest, ExpireSessions, ListOpenInvoices, ListOpenSessions, ListSubscriptions, ReadRecord,
-    WriteRecord,
+    ApiRequest, ExpireSessions, ListOpenInvoices, ListOpenSessions, ListSubscriptions, ReadBilling,
+    ReadRecord, WriteRecord,
 };
 use crate::sync::error::SyncError;
 use crate::sync::findings::SyncFindings;
@@ -70,6 +75,7 @@ pub(crate) struct SubjectSync {
     /// The number of requests without a response.
     outstanding: usize,
     stripe: StripeState,
+    clerk: ClerkState,
     /// The change that is being written, until Clerk confirms it.
     pub(crate) writing: Option<RecordChange>,
     written_at: Option<Micros>,
@@ -89,8 +95,8 @@ pub(crate) struct SubjectSync {
 enum Phase {
     /// Reading Clerk's record.
     ReadingClerk,
-    /// Reading subscriptions and their dependencies from Stripe.
-    ReadingStripe,
+    /// Reading subscriptions and their dependencies from Stripe, and what Clerk Billing grants.
+    ReadingSources,
     /// Writing Clerk's record and, in parallel, notes at Stripe.
     Writing,
     /// Writing notes at Stripe; Clerk's record is in sync, and a failed note does not matter.
@@ -138,6 +144,7 @@ impl SubjectSync {
             phase: Phase::ReadingClerk,
             outstanding: 1,
             stripe: StripeState::default(),
+            clerk: ClerkState::default(),
             writing: None,
             written_at: None,
             awaits_mapping: false,
@@ -212,22 +219,39 @@ impl SubjectSync {
             PastDue::Revoke => &none,
             PastDue::Keep | PastDue::Grace(_) => past_due,
         };
-        let requests = self.begin_round(with_invoices)?;
-        // Neither Stripe nor Clerk has a customer of the subject.
-        if requests.is_empty() { self.advance(state, findings, now) } else { Ok(requests) }
+        self.begin_round(state, findings, now, with_invoices)
     }
 
-    /// Requests the subscriptions of all customers and, in parallel, the open invoices of subscriptions for
-    /// which they are known to matter. In the first round, an event's customer of the other mode is an error,
-    /// because then the API key is wrong.
+    /// Begins the next round: requests what every source grants, in parallel. Where no source has anything of the
+    /// subject, the round ends at once.
     fn begin_round(
         &mut self,
+        state: &SyncState,
+        findings: &mut SyncFindings,
+        now: Micros,
         with_invoices: &SortedSet<SubscriptionId>,
     ) -> Result<Vec<SubjectRequest>, SyncError> {
         self.round = self.round.saturating_add(1);
         if self.round > ROUNDS_MAX {
             return Err(SyncError::Unsettled);
         }
+        self.clerk = ClerkState::NotRead;
+        let mut requests = match state.settings.reads_stripe {
+            true => self.read_stripe(with_invoices),
+            false => Vec::new(),
+        };
+        if state.settings.clerk_billing.is_some() {
+            requests.push(SubjectRequest::Billing(ReadBilling(self.subject.clone())));
+        }
+        self.phase = Phase::ReadingSources;
+        self.outstanding = requests.len();
+        if requests.is_empty() { self.advance(state, findings, now) } else { Ok(requests) }
+    }
+
+    /// Returns the requests for the subscriptions of all customers and, in parallel, for the open invoices of
+    /// subscriptions for which they are known to matter. In the first round, an event's customer of the other
+    /// mode is an error, because then the API key is wrong.
+    fn read_stripe(&mut self, with_invoices: &SortedSet<SubscriptionId>) -> Vec<SubjectRequest> {
         let strict = self.round == 1;
         let customers = self.customers_to_read();
         let page = |customer| {
@@ -240,9 +264,7 @@ impl SubjectSync {
         let complete = listed.clone().all(|customer| customers.contains(customer));
         self.earlier_customers.extend(customers.iter().cloned());
         self.stripe = StripeState { customers, complete, ..StripeState::default() };
-        self.phase = Phase::ReadingStripe;
-        self.outstanding = requests.len();
-        Ok(requests)
+        requests
     }
 
     /// Returns the customers to read: first the event's, then those of the record, so that neither can be
@@ -292,14 +314,14 @@ impl SubjectSync {
         }
         match self.phase {
             Phase::ReadingClerk | Phase::Done(_) | Phase::Failed => Ok(Vec::new()),
-            Phase::ReadingStripe => self.advance(state, findings, now),
+            Phase::ReadingSources => self.advance(state, findings, now),
             Phase::Noting => {
                 self.phase = Phase::Done(SubjectStatus::InSync);
                 Ok(Vec::new())
             }
             Phase::Writing => {
                 let with_invoices = self.stripe.open_invoices.keys().cloned().collect();
-                self.begin_round(&with_invoices)
+                self.begin_round(state, findings, now, &with_invoices)
             }
         }
     }
@@ -318,6 +340,10 @@ impl SubjectSync {
         match request {
             SubjectRequest::Record(request) => self.learn_record(request.read(settings, outcome)?),
             SubjectRequest::Write(request) => self.learn_record(request.read(settings, outcome)?),
+            SubjectRequest::Billing(request) => {
+                let response = request.read(settings, outcome)?;
+                self.clerk = ClerkState::new(state, findings, now, &self.subject, response);
+            }
             SubjectRequest::Subscriptions(request) => {
                 let page = request.read(settings, outcome)?;
                 let next = self.stripe.take_page(findings, request, page);
@@ -391,18 +417,20 @@ impl SubjectSync {
         now: Micros,
     ) -> Result<Vec<SubjectRequest>, SyncError> {
         let shown = self.record.clone().unwrap_or_default();
-        let account = Account { subject: &self.subject, shown: &shown, trusted: self.trusted };
-        let mut missing = self.stripe.sessions_missing(state, findings, account, now);
-        missing.extend(self.stripe.details_missing(state, findings, account, now));
-        missing.extend(self.stripe.recorded_missing(&shown));
-        if !missing.is_empty() {
-            self.outstanding = missing.len();
-            return Ok(missing);
+        let of_stripe = shown.of_stripe();
+        let trusted = self.trusted || self.clerk.grants();
+        let account = Account { subject: &self.subject, shown: &of_stripe, trusted };
+        if state.settings.reads_stripe {
+            let missing = self.stripe.missing(state, findings, account, now);
+            if !missing.is_empty() {
+                self.outstanding = missing.len();
+                return Ok(missing);
+            }
+            if self.stripe.is_cut_for(state, findings, &self.subject, now) {
+                return Err(SyncError::TooMany);
+            }
         }
-        if self.stripe.is_cut_for(state, findings, &self.subject, now) {
-            return Err(SyncError::TooMany);
-        }
-        let target = self.stripe.target_record(state, findings, account, now);
+        let target = self.target(state, findings, account, &shown, now);
         if self.record.is_none() {
             let granting_since = target.granting_since_s.map(Micros::from_secs);
             if granting_since.is_some_and(|since| now.since(since) < SUBJECT_AWAITED_FOR) {
@@ -416,7 +444,7 @@ impl SubjectSync {
         }
         if self.purpose == SubjectPurpose::Read {
             let account = SubjectAccount::new(state, findings, account, &mut self.stripe, target.record, now);
-            self.account = Some(Box::new(account));
+            self.account = Some(Box::new(SubjectAccount { record: shown, ..account }));
             self.phase = Phase::Done(SubjectStatus::InSync);
             return Ok(Vec::new());
         }
@@ -435,5 +463,34 @@ impl SubjectSync {
         }
         self.outstanding = requests.len();
         Ok(requests)
+    }
+
+    /// Returns the target: the record with the highest plan of all sources. `account` has Stripe's part of the
+    /// present record `shown`.
+    fn target(
+        &self,
+        state: &SyncState,
+        findings: &mut SyncFindings,
+        account: Account<'_>,
+        shown: &Record,
+        now: Micros,
+    ) -> TargetRecord {
+        let released = state.settings.released_source.as_ref();
+        let target = match state.settings.reads_stripe {
+            true => self.stripe.target_record(state, findings, account, now),
+            false => {
+                let is_released = released == Some(&PlanSource::Stripe);
+                TargetRecord::unread(unread_stripe(shown, account.trusted, is_released))
+            }
+        };
+        let clerk_billing = self.clerk.plan(&state.plans, shown);
+        let sources = OtherSources {
+            reads_stripe: state.settings.reads_stripe,
+            clerk_billing: clerk_billing.as_ref(),
+            released,
+        };
+        let combined = combine(&state.plans, shown, target.record, sources);
+        findings.learn_kept(&state.plans, &self.subject, &combined.record, combined.kept_source);
+        TargetRecord { record: combined.record, ..target }
     }
 }

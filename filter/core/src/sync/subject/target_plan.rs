@@ -31,10 +31,7 @@ pub(crate) fn target_plan(
         GrantedPlan::AsRecorded => return as_recorded(shown, resolution),
     };
     let recorded = plans.recorded(shown.plan.as_deref());
-    // A release that supports the source let Stripe raise the plan, and did not store the plan before it.
-    let unknown_before =
-        shown.has_unsupported_source() && shown.granted_by.is_some() && shown.before().is_none();
-    let lowers = recorded.may_be_lowered_by(rank) && (!reliability.complete || unknown_before);
+    let lowers = recorded.may_be_lowered_by(rank) && !reliability.complete;
     if lowers || (reliability.recorded_is_unclear && recorded.may_be_worth(rank)) {
         return shown.clone();
     }
@@ -48,7 +45,7 @@ pub(crate) fn target_plan(
     match floor(shown, reliability.trusted) {
         None => granted,
         Some(floor) if raises(plans, floor, recorded, rank, shown) => {
-            let counts = plans.recorded(floor).is_above_default() || shown.has_unsupported_source();
+            let counts = plans.recorded(floor).is_above_default();
             let plan = floor.unwrap_or(&plans.get(plans.default_rank()).name).to_owned();
             let before = resolution.granting.clone().map(|subscription| PlanOf { subscription, plan });
             Record { plan_before: before.filter(|_| counts), ..granted }
@@ -66,10 +63,9 @@ pub(crate) fn target_plan(
 
 /// Returns the plan that this sync must not remove: a recorded plan without a subscription, or the plan that
 /// was recorded before the granting subscription raised it. The inner `None` means that the record had no
-/// plan. There is no such plan if the merchant's metadata names the subject, unless the plan is from an
-/// unsupported source.
+/// plan. There is no such plan if the merchant's metadata names the subject.
 fn floor(shown: &Record, trusted: bool) -> Option<Option<&str>> {
-    if trusted && !shown.has_unsupported_source() {
+    if trusted {
         return None;
     }
     match &shown.granted_by {

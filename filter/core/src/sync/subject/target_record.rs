@@ -30,8 +30,15 @@ pub(crate) struct TargetRecord {
     pub(crate) awaits_mapping: bool,
 }
 
+impl TargetRecord {
+    /// Returns the target with this record, where Stripe was not read.
+    pub(super) fn unread(record: Record) -> Self {
+        TargetRecord { record, notes: Vec::new(), granting_since_s: None, awaits_mapping: false }
+    }
+}
+
 impl StripeState {
-    /// Returns the target of the account.
+    /// Returns the target of the account, as if Stripe were the only source of plans.
     pub(crate) fn target_record(
         &self,
         state: &SyncState,
@@ -75,7 +82,6 @@ impl StripeState {
         if may_grant_more && target == *shown && granted != shown.plan.as_ref() {
             findings.missing_sessions.insert(subject.clone());
         }
-        findings.learn_kept(&state.plans, subject, &target, &resolution);
         let awaits_mapping = state.settings.unmapped_price == UnmappedPrice::Retry
             && awaits_mapping(&resolution, &owned, &target, &state.plans);
         findings.double_subscriptions.remove(subject);

@@ -44,6 +44,21 @@ fn before(subscription: &str, plan: &str) -> Value {
     json!({"subscription": subscription, "plan": plan})
 }
 
+/// Returns the source of the plan, and the plan beside it.
+fn sources(model: &Model) -> (Value, Value) {
+    let member =
+        |name: &str| model.world.clerk.subjects["user_1"].private.get(name).cloned().unwrap_or_default();
+    (member("plan_source"), member("plan_beside"))
+}
+
+/// Returns the plan of Clerk Billing beside that of `sub_1`; the default plan is not recorded.
+fn beside(plan: &str) -> Value {
+    match plan {
+        "free" => Value::Null,
+        plan => json!({"source": "clerk_billing", "plan": plan, "subscription": "sub_1"}),
+    }
+}
+
 #[test]
 fn an_attacker_who_raises_and_cancels_leaves_the_plan_before() {
     let mut model = victim(json!("pro"));
@@ -194,7 +209,7 @@ fn without_a_plan_before_nothing_is_restored() {
 }
 
 #[test]
-fn a_plan_of_an_unsupported_source_is_raised_and_never_lowered() {
+fn a_plan_of_a_source_that_is_not_read_is_raised_and_never_lowered() {
     let of_billing = |plan: &str| {
         let mut model = Model::new();
         model.world.clerk.add_with("user_1", json!({"plan": plan}), json!({"plan_source": "clerk_billing"}));
@@ -205,7 +220,9 @@ fn a_plan_of_an_unsupported_source_is_raised_and_never_lowered() {
     let mut model = of_billing("enterprise");
     let event = model.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[]);
     let delivered = model.deliver_from(event);
-    assert_eq!(shows(&model), ("enterprise", "-", Value::Null));
+    assert_eq!(shows(&model), ("enterprise", "sub_1", Value::Null));
+    let of_stripe = json!({"source": "stripe", "plan": "pro", "subscription": "sub_1"});
+    assert_eq!(sources(&model), (json!("clerk_billing"), of_stripe));
     assert!(delivered.alarms().contains(&"unread_plan_source"), "{:?}", delivered.alarms());
     status(&mut model, "sub_1", "canceled");
     model.sync_all(Intent::Apply).unwrap();
@@ -216,12 +233,18 @@ fn a_plan_of_an_unsupported_source_is_raised_and_never_lowered() {
         let mut model = of_billing(plan);
         let event = model.world.stripe.add_subscription("sub_1", "cus_1", "price_ent", &[]);
         let delivered = model.deliver_from(event);
-        assert_eq!(shows(&model), ("enterprise", "sub_1", before("sub_1", plan)));
+        assert_eq!(shows(&model), ("enterprise", "sub_1", Value::Null));
+        assert_eq!(sources(&model), (json!("stripe"), beside(plan)));
         assert!(!delivered.alarms().contains(&"unread_plan_source"));
-        status(&mut model, "sub_1", "canceled");
+        let event = model.world.stripe.set_status("sub_1", "canceled").unwrap();
+        let delivered = model.deliver_from(event);
         assert_eq!(shows(&model), (plan, "-", Value::Null));
+        let is_paid = plan != "free";
+        let source = if is_paid { json!("clerk_billing") } else { Value::Null };
+        assert_eq!(sources(&model), (source, Value::Null));
+        assert_eq!(delivered.alarms().contains(&"unread_plan_source"), is_paid);
     }
-    // Raised by a release that reads it, which did not say from what.
+    // Raised by a release that does not know the source.
     let mut model = of_billing("enterprise");
     model.world.clerk.subjects.get_mut("user_1").unwrap().private["stripe_subscription"] = json!("sub_9");
     let event = model.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[]);
