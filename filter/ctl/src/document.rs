@@ -110,23 +110,24 @@ pub(crate) fn is_document(value: &Value) -> bool {
     SECTION_NAMES.iter().any(|name| value.get(name).is_some_and(is_section))
 }
 
-/// Returns the only document in a file that has a section named `section`.
+/// Returns the only document in a file that has a section of one of those names.
 ///
 /// # Errors
 /// With the file's name: it cannot be read, or contains no such document, or several that differ.
-pub(crate) fn of_file(file: &Path, section: &str) -> Result<Value, String> {
+pub(crate) fn of_file(file: &Path, sections: &[&str]) -> Result<Value, String> {
     let text = std::fs::read_to_string(file).map_err(|error| format!("cannot be read: {error}"));
-    let document = text.and_then(|text| only(&read(&text)?, section));
+    let document = text.and_then(|text| only(&read(&text)?, sections));
     document.map_err(|error| format!("{}: {error}", file.display()))
 }
 
-/// Returns the only document with a section named `section`. Identical documents count as one.
+/// Returns the only document with a section of one of those names. Identical documents count as one.
 ///
 /// # Errors
 /// There is none, or there are several that differ.
-fn only(contents: &Contents, section: &str) -> Result<Value, String> {
+fn only(contents: &Contents, sections: &[&str]) -> Result<Value, String> {
     let mut documents: Vec<&Value> = Vec::new();
-    for found in contents.found.iter().filter(|found| found.document.get(section).is_some()) {
+    let has_section = |found: &&FoundDocument| sections.iter().any(|name| found.document.get(name).is_some());
+    for found in contents.found.iter().filter(has_section) {
         if !documents.contains(&&found.document) {
             documents.push(&found.document);
         }
@@ -134,7 +135,8 @@ fn only(contents: &Contents, section: &str) -> Result<Value, String> {
     match documents[..] {
         [document] => Ok(document.clone()),
         [] => Err(format!(
-            "there is no document with a section `{section}` in it; name the file that configures it"
+            "there is no document with a section `{}` in it; name the file that configures it",
+            sections.join("` or `")
         )),
         _ => Err("there are several documents that differ; name a file with one".to_owned()),
     }
@@ -159,13 +161,13 @@ mod tests {
             let contents = read(file).unwrap();
             let found = FoundDocument { location: location.to_owned(), within, document: want.clone() };
             assert_eq!(contents.found, [found], "{why}");
-            assert_eq!(only(&contents, "stripe_webhook"), Ok(want.clone()), "{why}");
+            assert_eq!(only(&contents, &["stripe_webhook"]), Ok(want.clone()), "{why}");
         }
         let twice = read(&format!("{nested}---\n{bare}")).unwrap();
-        assert_eq!(only(&twice, "stripe_webhook"), Ok(want));
-        let none = only(&read("plans: []").unwrap(), "stripe_webhook");
+        assert_eq!(only(&twice, &["stripe_webhook"]), Ok(want));
+        let none = only(&read("plans: []").unwrap(), &["stripe_webhook"]);
         assert!(none.unwrap_err().contains("no document"));
         let two = read(&format!("{bare}---\nplans: []\nstripe_webhook: {{path: /y}}\n")).unwrap();
-        assert!(only(&two, "stripe_webhook").unwrap_err().contains("several"));
+        assert!(only(&two, &["stripe_webhook"]).unwrap_err().contains("several"));
     }
 }

@@ -95,7 +95,7 @@ mod tests {
         }
         assert!(documents > 0, "no seed was a document");
         for file in ["standalone.yaml", "istio/tollgate.yaml", "envoy-gateway/tollgate.yaml"] {
-            let document = document::of_file(&root("envoy").join(file), "plan_gate").unwrap();
+            let document = document::of_file(&root("envoy").join(file), &["plan_gate"]).unwrap();
             let errors: Vec<String> = validator.iter_errors(&document).map(|e| e.to_string()).collect();
             assert_eq!(errors, Vec::<String>::new(), "{file}");
         }
@@ -105,7 +105,7 @@ mod tests {
     fn it_refuses_values_of_the_wrong_type() {
         let schema = schema();
         let validator = jsonschema::validator_for(&schema).unwrap();
-        let right = document::of_file(&root("envoy/standalone.yaml"), "plan_gate").unwrap();
+        let right = document::of_file(&root("envoy/standalone.yaml"), &["plan_gate"]).unwrap();
         for (pointer, wrong) in [
             ("/plans", json!({})),
             ("/plans/0/name", json!(5)),

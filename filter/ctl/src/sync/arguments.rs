@@ -2,6 +2,7 @@
 
 use clap::{ArgGroup, Args};
 use std::path::PathBuf;
+use tollgate_core::clerk::plan_source::PlanSource;
 use tollgate_core::ids::{CustomerId, Subject};
 
 const AFTER_HELP: &str = "\
@@ -20,7 +21,7 @@ Exit codes:
   0 no differences, or all were applied   1 something failed   2 wrong arguments or configuration
   3 differences (dry run with --exit-code)   130 interrupted";
 
-/// Update the plans in Clerk from Stripe: a dry run unless --apply is given.
+/// Update the plans in Clerk from Stripe and Clerk Billing: a dry run unless --apply is given.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP, group = ArgGroup::new("scope").required(true))]
 pub(crate) struct SyncArguments {
@@ -30,7 +31,7 @@ pub(crate) struct SyncArguments {
     /// One Clerk user or organization.
     #[arg(long, group = "scope", value_name = "user_…|org_…", value_parser = subject)]
     pub(super) subject: Option<Subject>,
-    /// Every subject that Stripe's subscriptions name, and every one with a paid plan at Clerk.
+    /// Every subject that Stripe's subscriptions or Clerk Billing name, and every one with a paid plan at Clerk.
     #[arg(long, group = "scope")]
     pub(super) all: bool,
     /// The document, or an Envoy, Istio or Envoy Gateway file that contains it.
@@ -42,6 +43,9 @@ pub(crate) struct SyncArguments {
     /// Also end plans whose origin neither Clerk's record nor Stripe knows.
     #[arg(long)]
     pub(super) end_unrecorded: bool,
+    /// Also end plans that this source granted (`plan_source` in Clerk's record), which the document does not read.
+    #[arg(long, value_name = "SOURCE", value_parser = source)]
+    pub(super) release_source: Option<PlanSource>,
     /// Save in this file which subjects are left, and continue with it if it exists.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["customer", "subject"])]
     pub(super) resume: Option<PathBuf>,
@@ -67,6 +71,13 @@ pub(crate) struct SyncArguments {
 
 fn customer(text: &str) -> Result<CustomerId, String> {
     CustomerId::parse(text).map_err(|error| error.to_string())
+}
+
+fn source(text: &str) -> Result<PlanSource, String> {
+    match PlanSource::parse(text) {
+        PlanSource::Other(name) if name.is_empty() => Err("expected a name, like `clerk_billing`".to_owned()),
+        source => Ok(source),
+    }
 }
 
 fn subject(text: &str) -> Result<Subject, String> {

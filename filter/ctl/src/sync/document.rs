@@ -1,11 +1,14 @@
-//! The configuration of the webhook filter for a host that calls the APIs itself.
+//! The configuration of a webhook filter for a host that calls the APIs itself.
 
 use super::http_workers::Endpoints;
 use super::rate_limits::{CLERK, STRIPE};
 use crate::document;
+use serde_json::Value;
 use std::path::Path;
 use std::time::Duration;
-use tollgate_core::config::{self, Configuration, SyncSettings, Upstream};
+use tollgate_core::config::{
+    self, ClerkWebhookSettings, ConfigError, Configuration, StripeWebhookSettings, SyncSettings, Upstream,
+};
 
 /// The timeout of one call. Unlike the gateway, the command has no caller that waits.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
@@ -23,24 +26,32 @@ pub(super) struct Setup {
 /// A sentence that names the error and the fix.
 pub(super) fn read(file: &Path, stripe_url: Option<&str>, clerk_url: Option<&str>) -> Result<Setup, String> {
     let name = file.display();
-    let document = document::of_file(file, "stripe_webhook")?;
-    let environment = |variable: &str| std::env::var(variable).ok();
-    let mut configuration = config::read_without_signing::<config::StripeWebhookSettings>(
-        document.to_string().as_bytes(),
-        &environment,
-    )
-    .map_err(|error| format!("{name}: {error}"))?
-    .map_section(|webhook| webhook.sync);
+    let document = document::of_file(file, &["stripe_webhook", "clerk_webhook"])?;
+    let mut configuration = configuration(&document).map_err(|error| format!("{name}: {error}"))?;
     let section = &mut configuration.section;
     let stripe = base_url(&section.stripe, stripe_url, "--stripe-url")?;
     let clerk = base_url(&section.clerk, clerk_url, "--clerk-url")?;
-    need_key(&section.stripe, stripe_url, "STRIPE_API_KEY")?;
+    if section.reads_stripe {
+        need_key(&section.stripe, stripe_url, "STRIPE_API_KEY")?;
+    }
     need_key(&section.clerk, clerk_url, "CLERK_SECRET_KEY")?;
     for (upstream, cluster) in [(&mut section.stripe, STRIPE), (&mut section.clerk, CLERK)] {
         cluster.clone_into(&mut upstream.cluster);
         upstream.timeout = CALL_TIMEOUT;
     }
     Ok(Setup { configuration, endpoints: Endpoints { stripe, clerk } })
+}
+
+/// Reads the settings of the section `stripe_webhook`, or of `clerk_webhook` where there is no other.
+fn configuration(document: &Value) -> Result<Configuration<SyncSettings>, ConfigError> {
+    let environment = |variable: &str| std::env::var(variable).ok();
+    let text = document.to_string();
+    match document.get("stripe_webhook") {
+        Some(_) => config::read_without_signing::<StripeWebhookSettings>(text.as_bytes(), &environment)
+            .map(|read| read.map_section(|section| section.sync)),
+        None => config::read_without_signing::<ClerkWebhookSettings>(text.as_bytes(), &environment)
+            .map(|read| read.map_section(|section| section.sync)),
+    }
 }
 
 /// Returns the base URL of a service: the user's, or the document's authority over HTTPS.

@@ -5,6 +5,7 @@ use time::format_description::well_known::Rfc3339;
 use tollgate_core::alarm::AlarmCode;
 use tollgate_core::backfill::{BackfillErrorCode, RecordChange};
 use tollgate_core::clerk::metadata::Record;
+use tollgate_core::clerk::plan_source::PlanSource;
 use tollgate_core::time::Micros;
 
 /// Returns why a record changes.
@@ -12,6 +13,10 @@ pub(super) fn why(change: &RecordChange) -> String {
     let RecordChange { from, to, .. } = change;
     let status = to.subscription.status.as_deref();
     let mut why = match (&to.granted_by, status) {
+        (_, Some(status)) if to.plan_source == Some(PlanSource::ClerkBilling) => {
+            format!("its item at Clerk Billing is {status}")
+        }
+        (_, None) if to.plan_source == Some(PlanSource::ClerkBilling) => "Clerk Billing grants it".to_owned(),
         (Some(id), Some(status)) => format!("{id} is {status}"),
         (Some(id), None) => format!("{id} grants it"),
         (None, Some(status)) => format!("nothing grants a plan; the subscription is {status}"),
@@ -101,6 +106,14 @@ mod tests {
                 record("pro", true, "active", None),
                 record("pro", true, "trialing", None),
                 "sub_1 is trialing; only the displayed details differ",
+            ),
+            (
+                none(),
+                Record {
+                    plan_source: Some(PlanSource::ClerkBilling),
+                    ..record("pro", true, "past_due", Some(1_800_000_000))
+                },
+                "its item at Clerk Billing is past_due, grace until 2027-01-15T08:00:00Z",
             ),
             (
                 record("pro", false, "active", None),

@@ -72,9 +72,14 @@ impl<'a> Session<'a> {
     fn start(arguments: &'a SyncArguments) -> Result<Self, String> {
         let (stripe_url, clerk_url) = (arguments.stripe_url.as_deref(), arguments.clerk_url.as_deref());
         let Setup { configuration, endpoints } = document::read(&arguments.config, stripe_url, clerk_url)?;
+        let mut configuration = configuration;
+        configuration.section.release(arguments.release_source.as_ref())?;
+        if arguments.customer.is_some() && !configuration.section.reads_stripe {
+            return Err("--customer: the document does not read Stripe; use --subject or --all".to_owned());
+        }
         let section = &configuration.section;
         let (stripe_live, clerk_live) = (is_live(&section.stripe), is_live(&section.clerk));
-        if stripe_live != clerk_live && stripe_url.is_none() && clerk_url.is_none() {
+        if section.reads_stripe && stripe_live != clerk_live && stripe_url.is_none() && clerk_url.is_none() {
             eprintln!("note: one of the two API keys is of live mode and the other is not");
         }
         let rates = Rates::new(stripe_live, clerk_live, arguments.stripe_rate, arguments.clerk_rate);
@@ -157,8 +162,13 @@ impl<'a> Session<'a> {
         let census = work::census(&mut self.scheduler, state, scope.clone(), |counts| {
             progress.show(now(), || {
                 format!(
-                    "reading: {} subscriptions, {} users, {} organizations, {} sessions to look up",
-                    counts.subscriptions, counts.users, counts.organizations, counts.lookups_left
+                    "reading: {} subscriptions, {} users, {} organizations, {} items of Clerk Billing, {} sessions to \
+                     look up",
+                    counts.subscriptions,
+                    counts.users,
+                    counts.organizations,
+                    counts.billing_items,
+                    counts.lookups_left
                 )
             });
         });
@@ -228,7 +238,8 @@ impl<'a> Session<'a> {
 
     /// Returns this command line, without `--apply`.
     fn command(&self) -> String {
-        let SyncArguments { customer, subject, config, end_unrecorded, resume, .. } = self.arguments;
+        let SyncArguments { customer, subject, config, end_unrecorded, release_source, resume, .. } =
+            self.arguments;
         let mut words = vec!["tollgate".to_owned(), "sync".to_owned()];
         match (customer, subject) {
             (Some(customer), _) => words.extend(["--customer".to_owned(), customer.as_str().to_owned()]),
@@ -237,6 +248,9 @@ impl<'a> Session<'a> {
         }
         words.extend(["--config".to_owned(), quoted(config)]);
         words.extend(end_unrecorded.then(|| "--end-unrecorded".to_owned()));
+        if let Some(source) = release_source {
+            words.extend(["--release-source".to_owned(), source.as_str().to_owned()]);
+        }
         if let Some(file) =
             resume.as_ref().filter(|_| self.arguments.apply || self.summary.differing.is_empty())
         {

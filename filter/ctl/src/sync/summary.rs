@@ -101,9 +101,9 @@ impl Summary {
     }
 }
 
-/// Returns a plan above the default for which no subscription is recorded.
+/// Returns a plan above the default for which neither a subscription nor a source is recorded.
 fn kept(record: Option<&Record>, plans: &PlanTable) -> Option<String> {
-    let record = record.filter(|record| record.granted_by.is_none())?;
+    let record = record.filter(|record| record.granted_by.is_none() && record.plan_source.is_none())?;
     let plan = record.plan.as_ref()?;
     plans.recorded(Some(plan)).is_above_default().then(|| plan.clone())
 }

@@ -85,7 +85,7 @@ pub(crate) fn run(arguments: &TokenArguments) -> ExitCode {
 fn decide(arguments: &TokenArguments) -> Result<(String, TokenVerdict), String> {
     let token = token(&arguments.token)?;
     let name = arguments.config.display();
-    let document = document::of_file(&arguments.config, "plan_gate")?;
+    let document = document::of_file(&arguments.config, &["plan_gate"])?;
     let jwks = arguments.jwks_file.as_ref().map(|file| {
         std::fs::read(file).map_err(|error| format!("{}: cannot be read: {error}", file.display()))
     });
