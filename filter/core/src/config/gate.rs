@@ -7,7 +7,7 @@ use super::document::gate::{
 };
 use super::error::{Checked, ConfigError, Problems, field, item, quote};
 use super::example::Example;
-use super::rules::{self, Rule};
+use super::rules::{self, PathMatch, Rule};
 use super::secrets::Secrets;
 use super::section::{NamedSection, OwnPath, PathOfOther, Section, SharedValues};
 use super::tokens::{self, TokenSettings};
@@ -42,6 +42,9 @@ pub struct PlanGateSettings {
     pub plan_claims: PlanClaims,
     /// The rules, of which the first that matches applies.
     pub(crate) rules: Vec<Rule>,
+    /// Whether routes may name the rule of their requests. Reading a route's metadata is the most expensive of the
+    /// host calls for a request.
+    pub(crate) rules_by_route: bool,
     /// How requests that match no rule are handled.
     pub(crate) unmatched: Unmatched,
     /// The path where clients read their plan and what is left of it.
@@ -130,11 +133,13 @@ impl Section for PlanGateSettings {
             written.upgrade_url.map(|url| address::url(url, "plan_gate.upgrade_url")).transpose();
         let confirm_key = || secrets.api_key(&["CLERK_SECRET_KEY"]);
         let confirm = written.confirm.as_ref();
+        let rules = rules::rules(&written.rules, plans, &shared.own_paths, problems);
         Some(PlanGateSettings {
             tokens: tokens::token_settings(written, shared, secrets, problems),
             subject: written.subject,
             plan_claims: plan_claims(&written.plan_claims, written.subject, shared.plan_key, problems),
-            rules: rules::rules(&written.rules, plans, &shared.own_paths, problems),
+            rules_by_route: written.rules_by_route || rules.iter().any(|rule| rule.path == PathMatch::Any),
+            rules,
             unmatched: written.unmatched,
             usage_path: problems.keep_or_default(usage_path(written, shared)),
             upgrade_url: problems.keep_or_default(upgrade_url),

@@ -160,8 +160,9 @@ struct CheckVerdict {
 }
 
 impl CheckVerdict {
-    fn add(&mut self, routes: routes::FoundRoutes) {
-        self.errors.extend(routes.errors.iter().map(ToString::to_string));
+    fn add(&mut self, routes: routes::FoundRoutes, documents: &[&Value]) {
+        let unread = routes::unread_rules(routes.naming_rules, documents);
+        self.errors.extend(routes.errors.iter().chain(&unread).map(ToString::to_string));
         self.warnings.extend(routes.warnings);
     }
 }
@@ -200,15 +201,16 @@ fn check(text: &str, contents: &Contents, environment: bool) -> CheckVerdict {
             text,
         ));
     }
+    let all: Vec<&Value> = seen.iter().map(|found| &found.document).collect();
     for (number, value) in contents.values.iter().enumerate() {
         let documents = contents.found.iter().filter(|found| found.within == number);
         verdict.warnings.extend(envoy::warnings(value, documents));
-        verdict.add(routes::of_envoy(value));
+        verdict.add(routes::of_envoy(value), &all);
     }
     let resources = resource::all(&contents.values);
     verdict.warnings.extend(istio::warnings(&resources, &contents.found));
     verdict.warnings.extend(envoy_gateway::warnings(&resources, &contents.found));
-    verdict.add(routes::of_resources(&resources));
+    verdict.add(routes::of_resources(&resources), &all);
     verdict
 }
 

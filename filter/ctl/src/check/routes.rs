@@ -11,6 +11,8 @@ use serde_json::Value;
 pub(super) struct FoundRoutes {
     pub(super) errors: Vec<Warning>,
     pub(super) warnings: Vec<Warning>,
+    /// The locations of the routes, or of the patches of routes, that name rules.
+    pub(super) naming_rules: Vec<String>,
 }
 
 /// A route of any platform.
@@ -30,6 +32,25 @@ struct Route {
 const CHOSEN: &str = "a route that is chosen by an x-tollgate-* header field cannot be combined with routes that name rules: \
 the gate decides by the rule of the route that was chosen first, and its own fields, which it sets after that, select \
 another; guard these paths by `path_prefix`, or choose by another field";
+
+const NOT_READ: &str = "the gate does not read the rule that this route names; add `rules_by_route: true` to plan_gate, or \
+remove `tollgate.rule` from the route's metadata";
+
+/// Returns the errors of routes that name rules, if no gate of the file reads them.
+pub(super) fn unread_rules(naming_rules: Vec<String>, documents: &[&Value]) -> Vec<Warning> {
+    let mut gates = documents.iter().filter_map(|document| document.get("plan_gate")).peekable();
+    if gates.peek().is_none() || gates.any(reads_routes) {
+        return Vec::new();
+    }
+    naming_rules.into_iter().map(|location| Warning::new(location, NOT_READ)).collect()
+}
+
+/// Returns whether a gate reads the rules that routes name: the document says so, or a rule has no path.
+fn reads_routes(gate: &Value) -> bool {
+    let has_no_path = |rule: &Value| rule.get("path").is_none() && rule.get("path_prefix").is_none();
+    let rules = gate["rules"].as_array().map_or(&[][..], Vec::as_slice);
+    gate["rules_by_route"] == true || rules.iter().any(has_no_path)
+}
 
 /// Checks the routes of one configuration of Envoy.
 pub(super) fn of_envoy(value: &Value) -> FoundRoutes {
@@ -121,26 +142,43 @@ pub(super) fn of_resources(resources: &[Resource<'_>]) -> FoundRoutes {
         let chosen = routes.iter().filter(|route| route.is_chosen_by_ours);
         found.errors.extend(chosen.map(|route| Warning::new(&*route.location, CHOSEN)));
     }
+    // The patch names the rule, so it is what must change.
+    found.naming_rules = patched.into_iter().map(|patch| patch.location).collect();
     found
 }
 
-/// Returns the names of the routes for which a patch names a rule; an empty name if the patch has no route
-/// name.
-fn patches(resources: &[Resource<'_>]) -> Vec<String> {
-    let filters = of_kind(resources, "EnvoyFilter").flat_map(|filter| filter.list("/configPatches"));
-    let of_istio = filters.filter(|patch| names_rule(at(patch, "/patch/value"))).map(|patch| {
-        let route = at(patch, "/match/routeConfiguration/vhost/route/name");
-        route.as_str().unwrap_or_default().to_owned()
-    });
-    let policies = of_kind(resources, "EnvoyPatchPolicy").flat_map(|policy| policy.list("/jsonPatches"));
-    let of_gateway = policies.filter(|patch| {
-        let path = at(patch, "/operation/path").as_str().unwrap_or_default();
-        names_rule(at(patch, "/operation/value")) || path.contains("filter_metadata")
-    });
-    of_istio.chain(of_gateway.map(|_| String::new())).collect()
+/// A patch that names the rule of a route.
+struct RulePatch {
+    location: String,
+    /// The name of the route; empty if the patch has none.
+    route: String,
 }
 
-fn istio_route(location: String, route: &Value, patched: &[String]) -> Route {
+/// Returns the patches that name the rule of a route.
+fn patches(resources: &[Resource<'_>]) -> Vec<RulePatch> {
+    let mut found = Vec::new();
+    for filter in of_kind(resources, "EnvoyFilter") {
+        for (number, patch) in filter.list("/configPatches").iter().enumerate() {
+            if names_rule(at(patch, "/patch/value")) {
+                let route = at(patch, "/match/routeConfiguration/vhost/route/name");
+                let location = filter.location(&format!("spec.configPatches[{number}]"));
+                found.push(RulePatch { location, route: route.as_str().unwrap_or_default().to_owned() });
+            }
+        }
+    }
+    for policy in of_kind(resources, "EnvoyPatchPolicy") {
+        for (number, patch) in policy.list("/jsonPatches").iter().enumerate() {
+            let path = at(patch, "/operation/path").as_str().unwrap_or_default();
+            if names_rule(at(patch, "/operation/value")) || path.contains("filter_metadata") {
+                let location = policy.location(&format!("spec.jsonPatches[{number}]"));
+                found.push(RulePatch { location, route: String::new() });
+            }
+        }
+    }
+    found
+}
+
+fn istio_route(location: String, route: &Value, patched: &[RulePatch]) -> Route {
     let name = route["name"].as_str().unwrap_or_default();
     let matches = route["match"].as_array().map_or(&[][..], Vec::as_slice);
     let fields = matches.iter().flat_map(|found| [&found["headers"], &found["withoutHeaders"]]);
@@ -150,7 +188,7 @@ fn istio_route(location: String, route: &Value, patched: &[String]) -> Route {
     Route {
         location,
         configuration: String::new(),
-        names_rule: patched.iter().any(|patched| patched.is_empty() || patched == name),
+        names_rule: patched.iter().any(|patch| patch.route.is_empty() || patch.route == name),
         is_chosen_by_ours: names.any(|name| is_ours_by_name(name)),
         rewrite: changes_path.then_some("rewrite"),
     }
@@ -186,6 +224,9 @@ fn gateway_route(
 fn checked(routes: &[Route]) -> FoundRoutes {
     let mut found = FoundRoutes::default();
     for route in routes {
+        if route.names_rule {
+            found.naming_rules.push(route.location.clone());
+        }
         let is_beside = |other: &Route| other.names_rule && other.configuration == route.configuration;
         if route.is_chosen_by_ours && routes.iter().any(is_beside) {
             found.errors.push(Warning::new(&*route.location, CHOSEN));
@@ -193,7 +234,7 @@ fn checked(routes: &[Route]) -> FoundRoutes {
         if let (Some(rewrite), false) = (route.rewrite, route.names_rule) {
             let text = format!(
                 "`{rewrite}` changes the path after the gate, which decides by the path that the client sent; name the rule at \
-                the route (metadata.filter_metadata.tollgate.rule), or guarded paths may be reachable by this one"
+                the route (metadata.filter_metadata.tollgate.rule, with `rules_by_route: true`), or guarded paths may be reachable by this one"
             );
             found.warnings.push(Warning::new(&*route.location, text));
         }
@@ -233,6 +274,29 @@ mod tests {
             route["metadata"] = json!({"filter_metadata": {"tollgate": {"rule": rule}}});
         }
         route
+    }
+
+    #[test]
+    fn a_rule_that_a_route_names_must_be_read_by_a_gate() {
+        let named = || vec!["routes[0]".to_owned()];
+        let gate = |gate: Value| json!({"plans": {}, "plan_gate": gate});
+        let with_path =
+            || json!({"rules": [{"name": "ask", "path": "/ask"}, {"name": "b", "path_prefix": "/b"}]});
+        let by_route = json!({"rules_by_route": true, "rules": [{"name": "ask", "path": "/ask"}]});
+        let without_path = json!({"rules": [{"name": "ask", "host": "a.example.com"}]});
+        let cases = [
+            ("no document", vec![], 0),
+            ("a document without a gate", vec![json!({"billing": {}})], 0),
+            ("rules with paths", vec![gate(with_path())], 1),
+            ("the setting", vec![gate(by_route.clone())], 0),
+            ("a rule without a path", vec![gate(without_path)], 0),
+            ("one of two gates", vec![gate(with_path()), gate(by_route)], 0),
+        ];
+        for (why, documents, want) in cases {
+            let documents: Vec<&Value> = documents.iter().collect();
+            assert_eq!(unread_rules(named(), &documents).len(), want, "{why}");
+            assert!(unread_rules(Vec::new(), &documents).is_empty(), "{why}");
+        }
     }
 
     #[test]

@@ -378,12 +378,12 @@ fn a_route_chosen_by_our_header_fields_beside_a_named_rule_is_an_error() {
                 metadata: {filter_metadata: {tollgate: {rule: ask}}}
               - match: {prefix: /}";
     let got = verdict(&shipped("- match: {prefix: /}", named));
-    assert_eq!((got.errors.len(), got.warnings.len()), (1, OF_THE_EXAMPLE), "{got:?}");
-    assert!(
-        got.errors[0].contains("routes[0]: a route that is chosen by an x-tollgate-*"),
-        "{:?}",
-        got.errors
-    );
+    assert_eq!((got.errors.len(), got.warnings.len()), (2, OF_THE_EXAMPLE), "{got:?}");
+    for (error, want) in
+        got.errors.iter().zip(["a route that is chosen by an x-tollgate-*", "the gate does not read"])
+    {
+        assert!(error.contains(&format!("routes[0]: {want}")), "{error}");
+    }
     let got =
         verdict(&shipped("cluster: upstream\n", "cluster: upstream\n                  prefix_rewrite: /b\n"));
     assert!(got.warnings.iter().any(|warning| warning.text.contains("`prefix_rewrite` changes")), "{got:?}");

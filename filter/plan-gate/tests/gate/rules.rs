@@ -86,6 +86,22 @@ fn a_rule_that_the_route_names_precedes_the_path() {
 }
 
 #[test]
+fn routes_name_rules_only_if_the_document_says_so() {
+    let free = token("free");
+    for (rules_by_route, want) in [(false, "on"), (true, "plan_required")] {
+        let mut host = gate_with(|gate| {
+            gate["rules_by_route"] = json!(rules_by_route);
+            gate["rules"] = json!([
+                {"name": "account", "path": "/account"},
+                {"name": "named", "path": "/elsewhere", "require": {"plan": "pro"}},
+            ]);
+        });
+        host.name_rule("named");
+        assert_eq!(host.send(&get("/account", &[("authorization", &free)])).code(), want, "{rules_by_route}");
+    }
+}
+
+#[test]
 fn only_a_true_preflight_passes_without_a_token() {
     let question = [("origin", "https://x"), ("access-control-request-method", "POST")];
     assert_eq!(gate().send(&request("OPTIONS", "/ask", &question)).code(), "on");

@@ -40,6 +40,10 @@ pub struct WrittenPlanGate<'a> {
     /// The handling of requests that match no rule.
     #[serde(default)]
     pub(crate) unmatched: Unmatched,
+    /// Whether routes may name the rule of their requests, in `metadata.filter_metadata.tollgate.rule`. Always the
+    /// case if a rule has neither `path` nor `path_prefix`.
+    #[serde(default)]
+    pub(crate) rules_by_route: bool,
     /// The exact path where clients read their plan and what is left of it.
     pub(crate) usage_path: Option<&'a str>,
     /// The page where a refused client can get a higher plan.

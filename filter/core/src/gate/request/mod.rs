@@ -4,7 +4,7 @@
 //! A guarded request:
 //!
 //! ```text
-//! Header ─► [Redirect ─►] Route ─► Token ─► [Address ─►] decision ─► [Store ─►] [Confirm ─►] Done
+//! Header ─► [Redirect ─►] [Route ─►] Token ─► [Address ─►] decision ─► [Store ─►] [Confirm ─►] Done
 //!                                                          ▲                       │
 //!                                                          └── the plan is higher ─┘
 //! ```
@@ -15,11 +15,11 @@
 //! Header ─► Token ─► [Usage ─►] Done
 //! ```
 //!
-//! `Redirect` only if Envoy may have followed a redirect; `Token` only if a signature must be verified or
-//! keys fetched; `Address` only for an anonymous caller; `Store` only if the rule has a limit; `Confirm` only
-//! before a refusal that a higher plan would lift; `Usage` only if the plan has a limit to read. Every stage
-//! can end in `Done` with a refusal. `Header` and `Route` also end in `Done` with a forwarded request if no
-//! token is needed.
+//! `Redirect` only if Envoy may have followed a redirect; `Route` only if routes may name rules; `Token` only if
+//! a signature must be verified or keys fetched; `Address` only for an anonymous caller; `Store` only if the
+//! rule has a limit; `Confirm` only before a refusal that a higher plan would lift; `Usage` only if the plan has
+//! a limit to read. Every stage can end in `Done` with a refusal. `Header` and `Route` also end in `Done` with a
+//! forwarded request if no token is needed.
 
 mod enforcement;
 
@@ -111,8 +111,7 @@ impl Machine for GateRequest {
             (GateStage::Header, Input::Head { headers, .. }) => self.arrive(worker, now, headers),
             (GateStage::Redirect(headers), Input::Property(kept)) => {
                 self.counted_before = kept.and_then(CountedRequest::parse);
-                self.stage = GateStage::Route(headers);
-                Action::ReadProperty { path: ROUTE_RULE }
+                self.read_route(worker, now, headers)
             }
             (GateStage::Route(headers), Input::Property(named)) => self.route(worker, now, &headers, named),
             (GateStage::Token(authentication), Input::Verified(verification)) => {
@@ -181,6 +180,14 @@ impl GateRequest {
         if redirect::is_possible(&headers) {
             self.stage = GateStage::Redirect(headers);
             return Action::ReadProperty { path: KEPT_PROPERTY };
+        }
+        self.read_route(worker, now, headers)
+    }
+
+    /// Reads the rule that the route names, if routes may name rules.
+    fn read_route(&mut self, worker: &mut GateWorker, now: Micros, headers: HeaderMap) -> Action {
+        if !worker.gate.rules_by_route {
+            return self.route(worker, now, &headers, None);
         }
         self.stage = GateStage::Route(headers);
         Action::ReadProperty { path: ROUTE_RULE }
