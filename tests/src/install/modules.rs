@@ -13,8 +13,10 @@ const TARGET: &str = "wasm32-wasip1";
 const COMPRESS: &str = "link-arg=--compress-relocations";
 /// The maximum number of bytes that one module may have: each gateway loads it, and V8 compiles it at every start.
 pub const BYTES_MAX: u64 = 1_000_000;
-/// The profile of the Wasm modules.
+/// The profile of the Wasm modules that wait for the network most of the time.
 const PROFILE: &str = "module";
+/// The profile of the gate, which handles each request.
+const GATE_PROFILE: &str = "gate_module";
 /// The profile of the dynamic module.
 const NATIVE_PROFILE: &str = "native";
 
@@ -44,9 +46,9 @@ impl Modules {
             let dir = workspace::target_dir().join("modules");
             workspace::progress("building the three modules as they ship");
             let modules = Modules {
-                stripe_webhook: build(&dir, "stripe-webhook", "stripe_webhook.wasm", &[]),
-                billing: build(&dir, "billing", "billing.wasm", &[]),
-                plan_gate: build(&dir, "plan-gate", "plan_gate.wasm", &[]),
+                stripe_webhook: build(&dir, PROFILE, "stripe-webhook", "stripe_webhook.wasm", &[]),
+                billing: build(&dir, PROFILE, "billing", "billing.wasm", &[]),
+                plan_gate: build(&dir, GATE_PROFILE, "plan-gate", "plan_gate.wasm", &[]),
             };
             for module in [&modules.stripe_webhook, &modules.billing, &modules.plan_gate] {
                 require_size(module, bytes(module));
@@ -62,7 +64,8 @@ impl Modules {
     pub fn gate_with_rs256() -> PathBuf {
         require_target();
         workspace::progress("building the gate that checks signatures itself");
-        build(&workspace::target_dir().join("modules/rs256"), "plan-gate", "plan_gate.wasm", &["rs256"])
+        let dir = workspace::target_dir().join("modules/rs256");
+        build(&dir, GATE_PROFILE, "plan-gate", "plan_gate.wasm", &["rs256"])
     }
 
     /// Builds the dynamic module, once per process.
@@ -107,8 +110,8 @@ impl Modules {
     }
 }
 
-/// Builds a module below `dir` and returns the path of its copy there.
-fn build(dir: &Path, package: &str, file: &str, features: &[&str]) -> PathBuf {
+/// Builds a module with a profile below `dir`, and returns the path of its copy there.
+fn build(dir: &Path, profile: &str, package: &str, file: &str, features: &[&str]) -> PathBuf {
     let mut cargo = inner_command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()).as_ref());
     cargo.args([
         "rustc",
@@ -117,7 +120,7 @@ fn build(dir: &Path, package: &str, file: &str, features: &[&str]) -> PathBuf {
         "cdylib",
         "--locked",
         "--profile",
-        PROFILE,
+        profile,
         "--target",
         TARGET,
     ]);
@@ -128,7 +131,7 @@ fn build(dir: &Path, package: &str, file: &str, features: &[&str]) -> PathBuf {
     cargo.args(["--config", &format!("target.{TARGET}.rustflags=[{remap:?}, \"-C\", {COMPRESS:?}]")]);
     run(&mut cargo, "see the compiler's messages above");
     let module = dir.join(file);
-    replace(&dir.join(TARGET).join(PROFILE).join(file), &module)
+    replace(&dir.join(TARGET).join(profile).join(file), &module)
         .unwrap_or_else(|e| panic!("cannot make {}: {e}", module.display()));
     module
 }
