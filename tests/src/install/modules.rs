@@ -13,9 +13,11 @@ const TARGET: &str = "wasm32-wasip1";
 const COMPRESS: &str = "link-arg=--compress-relocations";
 /// The maximum number of bytes that one module may have: each gateway loads it, and V8 compiles it at every start.
 pub const BYTES_MAX: u64 = 1_000_000;
-/// The profile of the Wasm modules that wait for the network most of the time.
+/// The profile of the webhooks' modules.
 const PROFILE: &str = "module";
-/// The profile of the gate, which handles each request.
+/// The profile of the billing endpoints' module.
+const BILLING_PROFILE: &str = "billing_module";
+/// The profile of the gate's module.
 const GATE_PROFILE: &str = "gate_module";
 /// The profile of the dynamic module.
 const NATIVE_PROFILE: &str = "native";
@@ -47,7 +49,7 @@ impl Modules {
             workspace::progress("building the three modules as they ship");
             let modules = Modules {
                 stripe_webhook: build(&dir, PROFILE, "stripe-webhook", "stripe_webhook.wasm", &[]),
-                billing: build(&dir, PROFILE, "billing", "billing.wasm", &[]),
+                billing: build(&dir, BILLING_PROFILE, "billing", "billing.wasm", &[]),
                 plan_gate: build(&dir, GATE_PROFILE, "plan-gate", "plan_gate.wasm", &[]),
             };
             for module in [&modules.stripe_webhook, &modules.billing, &modules.plan_gate] {
