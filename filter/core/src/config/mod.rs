@@ -187,6 +187,8 @@ fn namespace(given: Option<&str>, shared: &SharedValues<'_>) -> Checked<String> 
 }
 
 #[cfg(test)]
+mod test_documents;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod wrong_billing_sections;

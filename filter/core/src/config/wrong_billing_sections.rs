@@ -1,6 +1,6 @@
 //! Errors of the section `billing`: each with its location and a cure.
 
-use super::tests::{environment, text, whole, with, without};
+use super::test_documents::{environment, text, whole, with, without};
 use super::*;
 use serde_json::{Value, json};
 

@@ -1,7 +1,7 @@
 //! Tests of the section `clerk_webhook`: its errors, each with its location and a cure, and what it takes from the
 //! other sections.
 
-use super::tests::{environment, text, whole, with, without};
+use super::test_documents::{environment, text, whole, with, without};
 use super::*;
 use crate::stripe::plan::PastDue;
 use serde_json::json;

@@ -1,7 +1,7 @@
 //! Tests of wrong documents: the errors have the location, the problem, and the cure.
 //! `wrong_gate_sections.rs` has the cases of the gate's section.
 
-use super::tests::{environment, whole, with, without};
+use super::test_documents::{environment, whole, with, without};
 use super::*;
 use serde_json::{Value, json};
 

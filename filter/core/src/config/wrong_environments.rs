@@ -1,6 +1,6 @@
 //! Tests of environments that do not fit the document, and of the errors of the filters that read them.
 
-use super::tests::{environment, whole};
+use super::test_documents::{environment, whole};
 use super::*;
 
 #[test]

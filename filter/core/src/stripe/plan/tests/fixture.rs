@@ -9,7 +9,7 @@ use crate::stripe::plan::{
     Catalog, Evidence, GrantedPlan, PastDue, PlanRules, Products, Recorded, Resolution,
 };
 use crate::stripe::price::{Price, PriceTerms};
-use crate::stripe::subscription::{ChangeState, Item, Subscription, SubscriptionStatus};
+use crate::stripe::subscription::{ChangeState, Item, Subscription, SubscriptionStatus, UnreadablePart};
 use crate::time::Micros;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -220,4 +220,40 @@ pub(in crate::stripe::plan) fn invoice(status: &str, reason: &str, created_s: u6
         due_s: None,
         renews: Vec::new(),
     }
+}
+
+pub(in crate::stripe::plan) fn pro(id: &str, status: &str) -> Subscription {
+    subscription(id, status, &["price_pro"])
+}
+
+pub(in crate::stripe::plan) fn ent(id: &str, status: &str) -> Subscription {
+    subscription(id, status, &["price_ent"])
+}
+
+/// Returns a subscription whose price is not in the configuration.
+pub(in crate::stripe::plan) fn unmapped(id: &str, status: &str) -> Subscription {
+    subscription(id, status, &["price_new"])
+}
+
+pub(in crate::stripe::plan) fn outcome(world: &World) -> (String, String) {
+    world.clone().product("prod_other", &[]).outcome()
+}
+
+pub(in crate::stripe::plan) fn alarms(world: &World) -> Vec<&'static str> {
+    world.clone().product("prod_other", &[]).alarms()
+}
+
+/// Checks cases: the reason, the state, the expected plan, and the expected granting subscription.
+pub(in crate::stripe::plan) fn check(cases: &[(&str, World, &str, &str)]) {
+    for (why, world, plan, granting) in cases {
+        assert_eq!(outcome(world), ((*plan).to_owned(), (*granting).to_owned()), "{why}");
+    }
+}
+
+pub(in crate::stripe::plan) fn with_unreadable(
+    mut subscription: Subscription,
+    part: UnreadablePart,
+) -> Subscription {
+    subscription.unreadable.insert(part);
+    subscription
 }

@@ -2,8 +2,7 @@
 
 #![allow(clippy::arithmetic_side_effects)]
 
-use super::fixture::{DAY_S, GRACE_S, NOW_S, World, invoice, subscription};
-use super::resolve::{alarms, check, ent, pro, with_unreadable};
+use super::fixture::*;
 use crate::stripe::invoice::PLAN_CHANGE;
 use crate::stripe::plan::*;
 
