@@ -15,16 +15,16 @@ pub struct Secret(String);
 /// The error of a secret that is empty or only whitespace. With such a signing key, anyone could sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("blank")]
-pub struct BlankSecret;
+pub struct BlankSecretError;
 
 impl Secret {
     /// Creates a secret of the text without surrounding whitespace.
     ///
     /// # Errors
-    /// [`BlankSecret`] if nothing is left.
-    pub fn new(text: &str) -> Result<Self, BlankSecret> {
+    /// [`BlankSecretError`] if nothing is left.
+    pub fn new(text: &str) -> Result<Self, BlankSecretError> {
         match text.trim() {
-            "" => Err(BlankSecret),
+            "" => Err(BlankSecretError),
             text => Ok(Secret(text.to_owned())),
         }
     }
@@ -68,7 +68,7 @@ mod tests {
     #[test]
     fn a_blank_secret_is_refused() {
         for blank in ["", " ", "\r\n\t"] {
-            assert_eq!(Secret::new(blank).unwrap_err(), BlankSecret, "{blank:?}");
+            assert_eq!(Secret::new(blank).unwrap_err(), BlankSecretError, "{blank:?}");
         }
     }
 

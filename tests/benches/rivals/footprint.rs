@@ -28,12 +28,18 @@ pub(crate) async fn measure() -> Vec<Footprint> {
     let modules = Modules::build();
     let bare = chain::native("[]");
     vec![
-        of("stripe_webhook.wasm", &modules.stripe_webhook, &chain::webhook(modules), &bare).await,
-        of("plan_gate.wasm", &modules.plan_gate, &chain::gate(&chain::current(), |_| ()), &bare).await,
+        measure_module("stripe_webhook.wasm", &modules.stripe_webhook, &chain::webhook(modules), &bare).await,
+        measure_module("plan_gate.wasm", &modules.plan_gate, &chain::gate(&chain::current(), |_| ()), &bare)
+            .await,
     ]
 }
 
-async fn of(module: &'static str, file: &Path, with: &Standalone, bare: &Standalone) -> Footprint {
+async fn measure_module(
+    module: &'static str,
+    file: &Path,
+    with: &Standalone,
+    bare: &Standalone,
+) -> Footprint {
     let vm_bytes = (per_worker(with).await - per_worker(bare).await) / (i64::from(WORKERS) - 1);
     Footprint { module, bytes: bytes(file), start_ms: load_time(with).await.as_millis(), vm_bytes }
 }

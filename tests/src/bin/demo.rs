@@ -67,7 +67,7 @@ async fn story(gateway: &Gateway) -> Result<(), Unseen> {
     gateway.stripe.put(Subscription::new("sub_ada", "cus_ada").item("price_123"));
     gateway.stripe.put(Session::new("cs_ada", "cus_ada", "sub_ada").metadata("clerk_user_id", ADA));
     let paid = gateway.stripe.event("checkout.session.completed", "cs_ada");
-    let receipt = DemoResponse::of(gateway.deliver(&paid).await).await;
+    let receipt = DemoResponse::read(gateway.deliver(&paid).await).await;
     see(receipt.status == 200 && receipt.body["status"] == "processed", &receipt, "200 processed")?;
     say(&format!("   POST {WEBHOOK_PATH} -> 200"));
     show(&receipt.body);
@@ -96,7 +96,8 @@ async fn story(gateway: &Gateway) -> Result<(), Unseen> {
     let forged = gateway.stripe.event("customer.subscription.updated", "sub_ada");
     let (body, signature) = forged.signed(&["whsec_guessed"], tollgate_tests::fakes::server::unix_now());
     let request = gateway.request(reqwest::Method::POST, WEBHOOK_PATH).header("stripe-signature", signature);
-    let refused = DemoResponse::of(request.body(body).send().await.map_err(|e| Unseen(e.to_string()))?).await;
+    let refused =
+        DemoResponse::read(request.body(body).send().await.map_err(|e| Unseen(e.to_string()))?).await;
     see(
         refused.status == 400 && refused.body["code"] == "signature_mismatch",
         &refused,
@@ -116,7 +117,7 @@ async fn story(gateway: &Gateway) -> Result<(), Unseen> {
 async fn ask(gateway: &Gateway) -> DemoResponse {
     let token = gateway.clerk.token(ADA).sign();
     let sent = gateway.get("/ask").bearer_auth(token).send().await;
-    DemoResponse::of(sent.unwrap_or_else(|e| panic!("Envoy did not respond: {e}"))).await
+    DemoResponse::read(sent.unwrap_or_else(|e| panic!("Envoy did not respond: {e}"))).await
 }
 
 /// Returns the identity header fields that the gateway set, as the service echoes them.
@@ -133,7 +134,7 @@ struct DemoResponse {
 }
 
 impl DemoResponse {
-    async fn of(response: reqwest::Response) -> Self {
+    async fn read(response: reqwest::Response) -> Self {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let body = response.bytes().await.unwrap_or_default();
         let body = serde_json::from_slice(&body).unwrap_or_else(|_| String::from_utf8_lossy(&body).into());

@@ -23,7 +23,7 @@ const CALLBACK: &str = "proxy_on_request_headers";
 /// If the file is not a module of a plugin.
 pub fn installed(module: &Path, dir: &Path) -> PathBuf {
     let bytes = std::fs::read(module).unwrap_or_else(|e| panic!("{}: {e}", module.display()));
-    let mut switch = Switch::of(&bytes);
+    let mut switch = Switch::find(&bytes);
     let mut with_switch = Module::new();
     switch.parse_core_module(&mut with_switch, Parser::new(0), &bytes).expect("a module");
     let file = dir.join(module.file_name().expect("a name"));
@@ -41,7 +41,7 @@ struct Switch {
 }
 
 impl Switch {
-    fn of(module: &[u8]) -> Switch {
+    fn find(module: &[u8]) -> Switch {
         let (mut imported, mut callback, mut types) = (0, None, Vec::new());
         for payload in Parser::new(0).parse_all(module) {
             match payload.expect("a module") {

@@ -20,7 +20,7 @@ struct Subscriber<'a> {
 }
 
 impl<'a> Subscriber<'a> {
-    async fn of(gateway: &'a Gateway, plan: &str) -> Self {
+    async fn subscribe(gateway: &'a Gateway, plan: &str) -> Self {
         gateway.clerk.put_user(User::new(USER).private_metadata(json!({"trial_used": true})));
         let client = Client::with_token(gateway, gateway.token(USER, "free"));
         let (status, session) = client.post("checkout", json!({"plan": plan, "interval": "month"})).await;
@@ -77,7 +77,7 @@ fn refusal_of(status: u16, code: &str) -> (u16, String) {
 #[tokio::test]
 async fn a_cancellation_ends_with_the_period_and_can_be_undone() {
     let Shop { gateway, .. } = Shop::start().await;
-    let ada = Subscriber::of(&gateway, "pro").await;
+    let ada = Subscriber::subscribe(&gateway, "pro").await;
     let canceled =
         ada.post_ok("cancel", json!({"feedback": "too_expensive", "comment": "later, maybe"})).await;
     assert_eq!((&canceled["plan"], &canceled["cancel_at_period_end"]), (&json!("pro"), &json!(true)));
@@ -104,7 +104,7 @@ async fn a_cancellation_ends_with_the_period_and_can_be_undone() {
 #[tokio::test]
 async fn an_upgrade_acts_now_and_charges_what_its_preview_said() {
     let Shop { gateway, .. } = Shop::start().await;
-    let ada = Subscriber::of(&gateway, "pro").await;
+    let ada = Subscriber::subscribe(&gateway, "pro").await;
     let preview = ada.post_ok("change/preview", json!({"plan": "enterprise", "interval": "month"})).await;
     assert_eq!((&preview["effective"], &preview["currency"]), (&json!("now"), &json!("usd")));
     let due = preview["amount_due"].as_i64().expect("an amount");
@@ -123,7 +123,7 @@ async fn an_upgrade_acts_now_and_charges_what_its_preview_said() {
 #[tokio::test]
 async fn a_downgrade_acts_at_the_end_of_the_period() {
     let Shop { gateway, .. } = Shop::start().await;
-    let ada = Subscriber::of(&gateway, "enterprise").await;
+    let ada = Subscriber::subscribe(&gateway, "enterprise").await;
     let preview = ada.post_ok("change/preview", json!({"plan": "pro"})).await;
     assert_eq!((&preview["effective"], &preview["proration_date"]), (&json!("period_end"), &Value::Null));
     let scheduled = ada.post_ok("change", json!({"plan": "pro"})).await;
@@ -160,7 +160,7 @@ async fn a_downgrade_acts_at_the_end_of_the_period() {
 #[tokio::test]
 async fn a_declined_upgrade_changes_nothing_and_can_be_repeated() {
     let Shop { gateway, .. } = Shop::start().await;
-    let ada = Subscriber::of(&gateway, "pro").await;
+    let ada = Subscriber::subscribe(&gateway, "pro").await;
     let upgrade = json!({"plan": "enterprise", "interval": "month"});
     gateway.stripe.set_card(&ada.customer, Card::Declines);
     let (status, declined) = ada.client.post("change", upgrade.clone()).await;
@@ -181,7 +181,7 @@ async fn a_declined_upgrade_changes_nothing_and_can_be_repeated() {
 #[tokio::test]
 async fn a_schedule_that_tollgate_did_not_create_is_left_alone() {
     let Shop { gateway, .. } = Shop::start().await;
-    let ada = Subscriber::of(&gateway, "pro").await;
+    let ada = Subscriber::subscribe(&gateway, "pro").await;
     let response = reqwest::Client::new()
         .post(format!("http://{}/v1/subscription_schedules", gateway.stripe.addr()))
         .bearer_auth(gateway.stripe.key())
@@ -204,7 +204,7 @@ async fn a_schedule_that_tollgate_did_not_create_is_left_alone() {
 #[tokio::test]
 async fn a_half_created_schedule_does_not_block_a_change_or_a_cancellation() {
     let Shop { gateway, .. } = Shop::start().await;
-    let ada = Subscriber::of(&gateway, "enterprise").await;
+    let ada = Subscriber::subscribe(&gateway, "enterprise").await;
     let second_call = || on("POST", "/v1/subscription_schedules/").containing("phases");
     for (what, fault) in
         [("the response is lost", Fault::LoseResponse), ("the request is lost", Fault::Reset)]
@@ -227,7 +227,7 @@ async fn a_half_created_schedule_does_not_block_a_change_or_a_cancellation() {
 #[tokio::test]
 async fn a_change_whose_response_was_lost_is_not_made_twice() {
     let Shop { gateway, .. } = Shop::start().await;
-    let ada = Subscriber::of(&gateway, "pro").await;
+    let ada = Subscriber::subscribe(&gateway, "pro").await;
     let before = ada.invoices("paid").len();
     let upgrade = json!({"plan": "enterprise", "interval": "month"});
     let change = on("POST", &format!("/v1/subscriptions/{}", ada.subscription));
@@ -246,7 +246,7 @@ async fn a_change_whose_response_was_lost_is_not_made_twice() {
 #[tokio::test]
 async fn a_change_with_a_proration_date_outside_the_allowed_time_is_refused() {
     let Shop { gateway, .. } = Shop::start().await;
-    let ada = Subscriber::of(&gateway, "pro").await;
+    let ada = Subscriber::subscribe(&gateway, "pro").await;
     for (why, date) in [("in the future", unix_now() + 60), ("too old", unix_now() - 601)] {
         let body = json!({"plan": "enterprise", "interval": "month", "proration_date": date});
         assert_eq!(ada.post_refused("change", body).await, refusal_of(409, "preview_expired"), "{why}");
@@ -257,7 +257,7 @@ async fn a_change_with_a_proration_date_outside_the_allowed_time_is_refused() {
 #[tokio::test]
 async fn after_a_failed_renewal_only_the_portal_is_offered() {
     let Shop { gateway, .. } = Shop::start().await;
-    let ada = Subscriber::of(&gateway, "pro").await;
+    let ada = Subscriber::subscribe(&gateway, "pro").await;
     gateway.stripe.change::<Subscription>(&ada.subscription, |subscription| {
         subscription.status = "past_due".to_owned()
     });
@@ -276,7 +276,7 @@ async fn after_a_failed_renewal_only_the_portal_is_offered() {
 #[tokio::test]
 async fn the_portal_opens_only_for_the_users_own_customer() {
     let Shop { gateway, .. } = Shop::start().await;
-    let ada = Subscriber::of(&gateway, "pro").await;
+    let ada = Subscriber::subscribe(&gateway, "pro").await;
     for body in
         [json!({}), json!({"flow": "payment_method"}), json!({"flow": "cancel"}), json!({"flow": "change"})]
     {
@@ -330,7 +330,7 @@ async fn a_plan_that_another_payer_gave_is_not_offered_for_sale() {
 #[tokio::test]
 async fn a_paused_subscription_resumes_once_its_invoice_is_paid() {
     let Shop { gateway, .. } = Shop::start().await;
-    let ada = Subscriber::of(&gateway, "pro").await;
+    let ada = Subscriber::subscribe(&gateway, "pro").await;
     gateway
         .stripe
         .change::<Subscription>(&ada.subscription, |subscription| subscription.status = "paused".to_owned());

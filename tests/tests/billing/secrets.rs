@@ -112,7 +112,7 @@ async fn no_page_key_or_address_is_written_counted_or_shown() {
     ada.get(&format!("invoices?after={ADDRESS_IN_REQUEST}")).await;
     gateway.get("/last").send().await.expect("a response");
 
-    let mut output = Output::of(&gateway.envoy, "/last").await;
+    let mut output = Output::read(&gateway.envoy, "/last").await;
     let keys = [WEBHOOK_SECRET, gateway.stripe.key(), gateway.clerk.secret_key()];
     // Half of a key is too much already.
     let keys = keys.map(|key| key.rsplit('_').next().expect("a part"));

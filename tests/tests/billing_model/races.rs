@@ -42,7 +42,7 @@ fn twenty_first_checkouts_on_two_gateways_make_one_customer() {
     let clicks = (0..20).map(|worker| shop.begin(worker, action.path, Some(&action.body))).collect();
     let responses = in_parallel(&mut shop, clicks);
     assert!(responses.iter().all(|(status, _)| *status == 200), "{}", shop.trace());
-    let state = ShopState::of(&shop);
+    let state = ShopState::read(&shop);
     assert_eq!((state.customers, state.sessions.len()), (1, 1), "{}", shop.trace());
 }
 

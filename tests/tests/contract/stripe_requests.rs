@@ -11,7 +11,7 @@ use tollgate_core::stripe::api::{Searched, StripeApi};
 use tollgate_core::stripe::checkout_session::SessionList;
 use tollgate_core::stripe::customer::Customer;
 use tollgate_core::stripe::invoice::OpenInvoices;
-use tollgate_core::stripe::object::{Expandable, Unreadable};
+use tollgate_core::stripe::object::{Expandable, UnreadableError};
 use tollgate_core::stripe::outcome::StripeResponse;
 use tollgate_core::stripe::product::Product;
 use tollgate_core::stripe::search::SearchResult;
@@ -38,9 +38,9 @@ fn subscription() -> SubscriptionId {
 }
 
 /// Sends a callout and reads the response as a sync does.
-async fn done<T>(mock: &StripeMock, callout: Callout, parse: fn(&[u8]) -> Result<T, Unreadable>) -> T {
+async fn done<T>(mock: &StripeMock, callout: Callout, parse: fn(&[u8]) -> Result<T, UnreadableError>) -> T {
     let sent = send(&callout, |path| mock.url(path)).await;
-    match StripeResponse::of(&sent.outcome(), parse) {
+    match StripeResponse::from_outcome(&sent.outcome(), parse) {
         StripeResponse::Done(response) if sent.status == 200 => response,
         _ => panic!("{:?}: {} {}", callout.request, sent.status, sent.text()),
     }

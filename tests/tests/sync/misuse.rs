@@ -31,7 +31,7 @@ async fn a_missing_key_or_document_is_named_in_the_error() {
     let run = async |file: &str, keys: &[(&str, &str)]| {
         let mut command = tokio::process::Command::new(tollgate_tests::install::command::built());
         command.args(["sync", "--all", "--config", &shop.file(file)]).env_clear().envs(keys.iter().copied());
-        crate::run::CommandOutput::of(command.output().await.expect("it ends"))
+        crate::run::CommandOutput::new(command.output().await.expect("it ends"))
     };
     let keys = [("STRIPE_API_KEY", "sk_test_1"), ("CLERK_SECRET_KEY", "sk_test_2")];
     let cases = [

@@ -27,7 +27,7 @@ pub struct CommandOutput {
 }
 
 impl CommandOutput {
-    pub fn of(output: Output) -> Self {
+    pub fn new(output: Output) -> Self {
         let text = |bytes| String::from_utf8(bytes).expect("text");
         CommandOutput { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
     }
@@ -118,7 +118,7 @@ impl Shop {
     }
 
     pub async fn ended(&self, child: Child) -> CommandOutput {
-        let output = CommandOutput::of(child.wait_with_output().await.expect("it ends"));
+        let output = CommandOutput::new(child.wait_with_output().await.expect("it ends"));
         for key in [self.stripe.key(), self.clerk.secret_key()] {
             assert!(!output.out.contains(key) && !output.err.contains(key), "a key is printed");
         }

@@ -81,7 +81,7 @@ async fn no_secret_is_written_counted_or_shown() {
     let query = format!("/last?token={}", tokens[0]);
     gateway.get(&query).send().await.expect("a response");
 
-    let mut output = Output::of(&gateway.envoy, "/last").await;
+    let mut output = Output::read(&gateway.envoy, "/last").await;
     output.add("a response", delivered.into_iter().chain(refused));
 
     let keys = [WEBHOOK_SECRET, gateway.stripe.key(), gateway.clerk.secret_key()];

@@ -197,9 +197,11 @@ impl Census {
     ) -> Result<Option<CensusRequest>, SyncError> {
         match request {
             CensusRequest::Subscriptions { .. } => {
-                let page =
-                    object_in("GET /v1/subscriptions", StripeResponse::of(outcome, SubscriptionPage::parse))?
-                        .unwrap_or_default();
+                let page = object_in(
+                    "GET /v1/subscriptions",
+                    StripeResponse::from_outcome(outcome, SubscriptionPage::parse),
+                )?
+                .unwrap_or_default();
                 let left_out = page.skipped.len().saturating_add(page.unreadable.len());
                 let read = page.subscriptions.len().saturating_add(left_out);
                 self.counts.subscriptions = bounded(self.counts.subscriptions, read)?;
@@ -235,8 +237,9 @@ impl Census {
                 Ok(None)
             }
             CensusRequest::Search { what, subject, pages, .. } => {
-                let page = object_in(what.endpoint(), StripeResponse::of(outcome, SearchResult::parse))?
-                    .unwrap_or_default();
+                let page =
+                    object_in(what.endpoint(), StripeResponse::from_outcome(outcome, SearchResult::parse))?
+                        .unwrap_or_default();
                 self.skipped.extend(page.skipped);
                 let ties = self.candidates.entry(subject.clone()).or_default();
                 ties.trusted |= what == Searched::Customers && !page.customers.is_empty();

@@ -16,7 +16,7 @@ use crate::report::{Level, Report};
 use crate::sorted::SortedSet;
 use crate::stripe::api::StripeApi;
 use crate::stripe::customer::Customer;
-use crate::stripe::object::Unreadable;
+use crate::stripe::object::UnreadableError;
 use crate::stripe::outcome::{StripeApiError, StripeResponse};
 use crate::stripe::write::{IdempotencyKey, is_replayed};
 use crate::sync::{self, Service, SubjectAccount, SyncError, Trigger};
@@ -209,10 +209,10 @@ impl BillingContext {
         &self,
         endpoint: &'static str,
         callout: Callout,
-        parse: fn(&[u8]) -> Result<T, Unreadable>,
+        parse: fn(&[u8]) -> Result<T, UnreadableError>,
     ) -> Result<Option<T>, BillingError> {
         let outcome = self.call(callout).await;
-        let response = StripeResponse::of(&outcome.as_outcome(), parse).with_other_mode_missing();
+        let response = StripeResponse::from_outcome(&outcome.as_outcome(), parse).with_other_mode_missing();
         sync::object_in(endpoint, response).map_err(|error| self.count_failure(error))
     }
 
@@ -223,7 +223,7 @@ impl BillingContext {
     /// [`BillingError::Service`] if Stripe did not return it.
     pub(super) async fn read_customer(&self, id: &CustomerId) -> Result<Option<Customer>, BillingError> {
         let outcome = self.call(self.stripe().retrieve_customer(id)).await;
-        let response = StripeResponse::of(&outcome.as_outcome(), Customer::parse);
+        let response = StripeResponse::from_outcome(&outcome.as_outcome(), Customer::parse);
         sync::object_in("GET /v1/customers/:id", response).map_err(|error| self.count_failure(error))
     }
 
@@ -235,10 +235,10 @@ impl BillingContext {
         &self,
         endpoint: &'static str,
         callout: Callout,
-        parse: fn(&[u8]) -> Result<T, Unreadable>,
+        parse: fn(&[u8]) -> Result<T, UnreadableError>,
     ) -> Result<T, BillingError> {
         let outcome = self.call(with_write_timeout(callout)).await;
-        self.written_object(endpoint, StripeResponse::of(&outcome.as_outcome(), parse))
+        self.written_object(endpoint, StripeResponse::from_outcome(&outcome.as_outcome(), parse))
     }
 
     /// Performs a write that must happen once. `parts` identify it: every parameter, and the state that was just
@@ -254,7 +254,7 @@ impl BillingContext {
         endpoint: &'static str,
         parts: &[&str],
         callout: impl Fn(&IdempotencyKey) -> Callout,
-        parse: fn(&[u8]) -> Result<T, Unreadable>,
+        parse: fn(&[u8]) -> Result<T, UnreadableError>,
         still_holds: impl AsyncFn(&T) -> Result<bool, BillingError>,
     ) -> Result<T, BillingError> {
         for attempt in 0..KEYS_MAX {
@@ -263,7 +263,8 @@ impl BillingContext {
             if replays_failure(&outcome) && !is_last {
                 continue;
             }
-            let created = self.written_object(endpoint, StripeResponse::of(&outcome.as_outcome(), parse))?;
+            let created =
+                self.written_object(endpoint, StripeResponse::from_outcome(&outcome.as_outcome(), parse))?;
             if !is_replayed(&outcome.as_outcome()) || still_holds(&created).await? {
                 return Ok(created);
             }
@@ -361,7 +362,7 @@ pub(super) fn replays_failure(outcome: &OwnedOutcome) -> bool {
 fn is_in_use(outcome: &OwnedOutcome) -> bool {
     let in_use = |error: &StripeApiError| error.code == "idempotency_key_in_use";
     let OwnedOutcome::Response { status: 409, .. } = outcome else { return false };
-    match StripeResponse::of(&outcome.as_outcome(), |_| Ok(())) {
+    match StripeResponse::from_outcome(&outcome.as_outcome(), |_| Ok(())) {
         StripeResponse::Transient(crate::stripe::outcome::TransientError::Stripe(error)) => in_use(&error),
         StripeResponse::Refused(error) => in_use(&error),
         _ => false,

@@ -136,7 +136,7 @@ impl Buyer {
                     None => continue,
                 }
             }
-            let response = StripeResponse::of(&outcome.as_outcome(), Customer::parse);
+            let response = StripeResponse::from_outcome(&outcome.as_outcome(), Customer::parse);
             let created = cx.written_object(ENDPOINT, response)?.id;
             if !is_replayed(&outcome.as_outcome()) || exists(cx, &created).await? {
                 return Ok(created);

@@ -15,7 +15,7 @@ use crate::plan_table::{PlanTable, Rank};
 use crate::report::Report;
 use crate::sorted::SortedMap;
 use crate::stripe::api::StripeApi;
-use crate::stripe::object::Unreadable;
+use crate::stripe::object::UnreadableError;
 use crate::stripe::outcome::StripeResponse;
 use crate::stripe::price::{Price, Recurring};
 use crate::sync;
@@ -213,10 +213,13 @@ impl PriceBook {
         };
         entry.in_progress = None;
         let (endpoint, response) = match entry.query {
-            PriceQuery::Id(_) => {
-                ("GET /v1/prices/:id", StripeResponse::of(outcome, |body| Price::parse(body).map(Some)))
+            PriceQuery::Id(_) => (
+                "GET /v1/prices/:id",
+                StripeResponse::from_outcome(outcome, |body| Price::parse(body).map(Some)),
+            ),
+            PriceQuery::LookupKey(_) => {
+                ("GET /v1/prices", StripeResponse::from_outcome(outcome, first_of_list))
             }
-            PriceQuery::LookupKey(_) => ("GET /v1/prices", StripeResponse::of(outcome, first_of_list)),
         };
         // A price of Stripe's other mode (test or live) cannot be sold, so it counts as missing.
         match sync::object_in(endpoint, response.with_other_mode_missing()) {
@@ -259,7 +262,7 @@ impl std::fmt::Display for PriceQuery {
     }
 }
 
-fn first_of_list(body: &[u8]) -> Result<Option<Price>, Unreadable> {
+fn first_of_list(body: &[u8]) -> Result<Option<Price>, UnreadableError> {
     Ok(Price::parse_list(body)?.into_iter().next())
 }
 

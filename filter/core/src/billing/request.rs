@@ -140,7 +140,7 @@ impl BillingRequest {
     ) -> Action {
         let settings = &worker.shared.settings;
         self.header.origin = cors::allowed_origin(&settings.tokens.rules.authorized_parties, headers);
-        let endpoint = match Route::of(&settings.path, headers) {
+        let endpoint = match Route::new(&settings.path, headers) {
             Route::OtherPath => return Action::Forward(Forward::default()),
             Route::Refused(error) => return self.reply(worker, Err(error)),
             Route::Preflight(endpoint) => return self.preflight(worker, endpoint),

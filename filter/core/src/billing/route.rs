@@ -102,7 +102,7 @@ pub(super) enum Route {
 
 impl Route {
     /// Finds the endpoint of a request. `base` is the configured path; only the exact spelling of a path counts.
-    pub(super) fn of(base: &str, headers: &HeaderMap) -> Self {
+    pub(super) fn new(base: &str, headers: &HeaderMap) -> Self {
         let path = path::without_query(headers.get(":path").unwrap_or_default());
         let Some(rest) = path.strip_prefix(base.as_bytes()) else { return Route::OtherPath };
         if !rest.is_empty() && !rest.starts_with(b"/") {
@@ -127,7 +127,7 @@ mod tests {
 
     fn route(method: &str, path: &str) -> Result<Option<EndpointKind>, &'static str> {
         let fields = [(&b":method"[..], method.as_bytes()), (b":path", path.as_bytes())];
-        match Route::of("/billing", &HeaderMap::from_fields(fields)) {
+        match Route::new("/billing", &HeaderMap::from_fields(fields)) {
             Route::OtherPath => Ok(None),
             Route::Endpoint(endpoint) => Ok(Some(endpoint)),
             Route::Preflight(_) => Err("preflight"),

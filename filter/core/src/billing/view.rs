@@ -56,7 +56,7 @@ impl SubscriptionView {
             ManagedBy::Nothing => Rc::default(),
             ManagedBy::Tollgate(_) | ManagedBy::Other(_) => cx.prices().await?,
         };
-        let mut view = Self::of(cx, account, &managed_by, &prices);
+        let mut view = Self::new(cx, account, &managed_by, &prices);
         if current(account).is_none() && !has_customer(cx, account).await? {
             view.actions.retain(|action| *action != "portal");
         }
@@ -65,10 +65,15 @@ impl SubscriptionView {
 
     /// Creates the view of an account without reading the subscription's schedule.
     pub(super) fn without_schedule(cx: &BillingContext, account: &SubjectAccount) -> Self {
-        Self::of(cx, account, &ManagedBy::Nothing, &PriceList::default())
+        Self::new(cx, account, &ManagedBy::Nothing, &PriceList::default())
     }
 
-    fn of(cx: &BillingContext, account: &SubjectAccount, managed_by: &ManagedBy, prices: &PriceList) -> Self {
+    fn new(
+        cx: &BillingContext,
+        account: &SubjectAccount,
+        managed_by: &ManagedBy,
+        prices: &PriceList,
+    ) -> Self {
         let plan = account.target.plan.clone();
         let plan = plan.unwrap_or_else(|| cx.plan_name(cx.shared.plans.default_rank()).to_owned());
         let own = own_customers(account, &cx.settings().sync.subject_keys);

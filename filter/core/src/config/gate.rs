@@ -86,8 +86,8 @@ pub struct PlanClaims {
 }
 
 impl PlanClaims {
-    /// Returns the claims that hold that subject's plan.
-    pub fn of(&self, subject: &Subject) -> &[ClaimSource] {
+    /// Returns the claims that may hold the plan of `subject`.
+    pub fn sources(&self, subject: &Subject) -> &[ClaimSource] {
         match subject {
             Subject::User(_) => &self.user,
             Subject::Organization(_) => &self.organization,

@@ -131,7 +131,7 @@ fn named_plan(
     gate: &PlanGateSettings,
     plans: &PlanTable,
 ) -> (NamedPlan, Option<PlanFault>) {
-    let sources = gate.plan_claims.of(subject);
+    let sources = gate.plan_claims.sources(subject);
     let none = NamedPlan::default_of(plans);
     match plan_claim::read(sources, &session.claims, subject) {
         Ok(PlanClaim::Absent) => (none, None),

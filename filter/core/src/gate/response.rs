@@ -22,7 +22,7 @@ pub(super) struct ResponseContext {
 
 impl ResponseContext {
     /// Reads the header.
-    pub(super) fn of(worker: &GateWorker, headers: &HeaderMap) -> Self {
+    pub(super) fn new(worker: &GateWorker, headers: &HeaderMap) -> Self {
         let gate = &worker.gate;
         let is_removed = |owner| match owner {
             HeaderOwner::StripeWebhook => !gate.stripe_webhook_has_path,

@@ -53,7 +53,7 @@ impl UsageRequest {
     /// Adds the usage of limits whose counters were read.
     pub(super) fn add(&mut self, states: Vec<LimitState>) {
         for LimitState { limit, windows } in states {
-            self.limits.insert(limit, LimitUsage::of(&windows));
+            self.limits.insert(limit, LimitUsage::new(&windows));
         }
     }
 

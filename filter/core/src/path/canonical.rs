@@ -60,7 +60,7 @@ impl<'a> RequestPath<'a> {
     /// [`PathPattern`](super::PathPattern)s.
     pub(crate) fn readings(&self) -> Vec<Vec<u8>> {
         let forms = std::iter::once(self.canonical()).chain(self.deeper.iter().map(Vec::as_slice));
-        forms.flat_map(reading::of).collect()
+        forms.flat_map(reading::readings).collect()
     }
 
     /// Returns whether further decoding would show a character that needed no escape. Honest clients send

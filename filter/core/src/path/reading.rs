@@ -40,7 +40,7 @@ impl PathReader {
 }
 
 /// Returns the folded readings of a path without dot segments. Does not decode it.
-pub(super) fn of(path: &[u8]) -> impl Iterator<Item = Vec<u8>> + use<> {
+pub(super) fn readings(path: &[u8]) -> impl Iterator<Item = Vec<u8>> + use<> {
     let cut = path.iter().any(|byte| is_end(*byte));
     let cut = cut.then(|| folded(path, PathReader { is_cut: true, ..PathReader::USUAL }));
     std::iter::once(folded(path, PathReader::USUAL)).chain(cut).flat_map(|folded| {

@@ -29,7 +29,7 @@ pub struct Interval {
 
 impl Interval {
     /// Returns the interval of that period that contains the time `at`. Weeks start on Monday (ISO 8601).
-    pub(crate) fn of(period: Period, at: Micros) -> Self {
+    pub(crate) fn containing(period: Period, at: Micros) -> Self {
         let second = at.as_secs();
         let (start_s, end_s) = match period {
             Period::Second => multiple_below(second, 1),
@@ -139,7 +139,7 @@ mod tests {
             ),
         ];
         for (why, period, time, start, length_s) in cases {
-            let interval = Interval::of(period, at(time));
+            let interval = Interval::containing(period, at(time));
             assert_eq!((interval.start, interval.length_s()), (at(start), length_s), "{why}");
         }
     }
@@ -160,17 +160,17 @@ mod tests {
         for (why, time, start, end) in cases {
             let midnight = |date: &str| at(&format!("{date}T00:00:00Z"));
             let want = Interval { start: midnight(start), end: midnight(end) };
-            assert_eq!(Interval::of(Period::Month, at(time)), want, "{why}");
+            assert_eq!(Interval::containing(Period::Month, at(time)), want, "{why}");
         }
-        assert_eq!(Interval::of(Period::Month, at("2028-02-10T00:00:00Z")).length_s(), 29 * DAY_S);
+        assert_eq!(Interval::containing(Period::Month, at("2028-02-10T00:00:00Z")).length_s(), 29 * DAY_S);
     }
 
     #[test]
     fn the_first_and_the_last_time_have_intervals() {
-        let epoch = Interval::of(Period::Week, Micros::default());
+        let epoch = Interval::containing(Period::Week, Micros::default());
         assert_eq!(epoch, Interval { start: Micros::default(), end: at("1970-01-05T00:00:00Z") });
         for period in PERIODS {
-            let last = Interval::of(period, Micros::MAX);
+            let last = Interval::containing(period, Micros::MAX);
             assert!(last.start <= last.end, "{period:?}");
         }
         assert_eq!(rfc3339(Micros::MAX), "9999-12-31T23:59:59Z");
@@ -213,7 +213,7 @@ mod tests {
             let micros = Micros::from_secs(second);
             let time = OffsetDateTime::from_unix_timestamp(i64::try_from(second).unwrap()).unwrap();
             for period in PERIODS {
-                let interval = Interval::of(period, micros);
+                let interval = Interval::containing(period, micros);
                 let ours = (interval.start.as_secs(), interval.end.as_secs());
                 let (start, end) = reference(period, time);
                 prop_assert_eq!(ours, (u64::try_from(start).unwrap(), u64::try_from(end).unwrap()));

@@ -25,7 +25,7 @@ impl ClientNetwork {
     /// (`::ffff:192.0.2.1`, on a listener at `::`), NAT64 (`64:ff9b::/96`, RFC 6052), 6to4 (`2002::/16`, RFC
     /// 3056), and Teredo (`2001::/32`, RFC 4380). By the first 64 bits, all clients of a translator or a
     /// Teredo server would share one counter, and a client with a 6to4 address would have 65,536.
-    pub(crate) fn of(address: IpAddr) -> Self {
+    pub(crate) fn from_address(address: IpAddr) -> Self {
         match address.to_canonical() {
             IpAddr::V4(v4) => ClientNetwork::V4(v4.octets()),
             IpAddr::V6(v6) => Self::of_v6(v6),
@@ -74,7 +74,7 @@ impl ClientAddress {
             Ok(address) => (address.ip(), address.port() != 0),
             Err(_) => (text.parse().ok()?, false),
         };
-        Some(ClientAddress { network: ClientNetwork::of(ip), is_peer })
+        Some(ClientAddress { network: ClientNetwork::from_address(ip), is_peer })
     }
 }
 

@@ -69,7 +69,7 @@ mod tests {
     const SATURDAY: Micros = Micros::from_secs(1_795_219_200);
 
     fn state(per: Period, max: u64, used: u64) -> WindowState {
-        WindowState { per, max, used, interval: Interval::of(per, SATURDAY) }
+        WindowState { per, max, used, interval: Interval::containing(per, SATURDAY) }
     }
 
     fn value<'a>(fields: &'a [(&'static str, String)], name: &str) -> &'a str {
@@ -92,7 +92,7 @@ mod tests {
         assert_eq!(value(&huge, "ratelimit-policy"), r#""a\"b\\c d??";q=999999999999999;w=86400"#);
         assert_eq!(value(&huge, "ratelimit"), r#""a\"b\\c d??";r=999999999999999;t=86400"#);
         let last = WindowState {
-            interval: Interval::of(Period::Second, Micros::MAX),
+            interval: Interval::containing(Period::Second, Micros::MAX),
             ..state(Period::Second, 1, 0)
         };
         assert_eq!(value(&ietf("a", &last, Micros::MAX), "ratelimit-policy"), r#""a";q=1;w=1"#);

@@ -121,12 +121,12 @@ fn window_states(found: &Counters, windows: &[Window], now: Micros) -> Vec<Windo
 /// must have been far ahead, and the count moves to the present window, so that no subject is refused beyond
 /// the end of that.
 fn current_window(counter: Option<CounterRecord>, period: Period, now: Micros) -> (Interval, u64) {
-    let present = Interval::of(period, now);
+    let present = Interval::containing(period, now);
     let Some(counter) = counter else { return (present, 0) };
     if counter.end_s < present.end.as_secs() {
         return (present, 0);
     }
-    let counted = Interval::of(period, Micros::from_secs(counter.end_s.saturating_sub(1)));
+    let counted = Interval::containing(period, Micros::from_secs(counter.end_s.saturating_sub(1)));
     let latest_start = now.plus(Duration::from_secs(clock_slack_s(period)));
     let interval = if counted.start <= latest_start { counted } else { present };
     (interval, counter.used)

@@ -38,7 +38,7 @@ impl LimitUsage {
     pub(crate) const UNLIMITED: LimitUsage = LimitUsage::Unlimited(Unlimited::Unlimited);
 
     /// Returns the use of a limit with these windows.
-    pub(crate) fn of(states: &[WindowState]) -> Self {
+    pub(crate) fn new(states: &[WindowState]) -> Self {
         LimitUsage::Windows(states.iter().map(WindowUsage::from).collect())
     }
 }
@@ -63,11 +63,11 @@ mod tests {
 
     #[test]
     fn windows_and_unlimited_are_serialized_as_documented() {
-        let interval = Interval::of(Period::Month, Micros::from_secs(1_795_219_200));
+        let interval = Interval::containing(Period::Month, Micros::from_secs(1_795_219_200));
         let state = WindowState { per: Period::Month, max: 100, used: 12, interval };
         let json = |usage: &LimitUsage| serde_json::to_string(usage).unwrap();
         assert_eq!(
-            json(&LimitUsage::of(&[state])),
+            json(&LimitUsage::new(&[state])),
             r#"[{"per":"month","max":100,"used":12,"remaining":88,"reset":"2026-12-01T00:00:00Z"}]"#
         );
         assert_eq!(json(&LimitUsage::UNLIMITED), r#""unlimited""#);

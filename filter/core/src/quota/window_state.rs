@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     fn state(per: Period, max: u64, used: u64) -> WindowState {
-        WindowState { per, max, used, interval: Interval::of(per, Micros::from_secs(1_795_257_600)) }
+        WindowState { per, max, used, interval: Interval::containing(per, Micros::from_secs(1_795_257_600)) }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Checkout Sessions that created a subscription, with the members that identify its owner.
 
-use super::object::{Metadata, Unreadable};
+use super::object::{Metadata, UnreadableError};
 use super::wire::{self, Object};
 use crate::ids::{CustomerId, SubscriptionId};
 
@@ -36,11 +36,11 @@ impl SessionList {
     /// Parses the response to [`list_checkout_sessions`](super::api::StripeApi::list_checkout_sessions).
     ///
     /// # Errors
-    /// [`Unreadable`] if the body is not a list.
-    pub fn parse(body: &[u8]) -> Result<Self, Unreadable> {
+    /// [`UnreadableError`] if the body is not a list.
+    pub fn parse(body: &[u8]) -> Result<Self, UnreadableError> {
         let mut list = SessionList::default();
-        for object in Object::of(&wire::value(body)?)?.page()? {
-            match Object::of(object).and_then(CheckoutSession::read) {
+        for object in Object::from_value(&wire::value(body)?)?.page()? {
+            match Object::from_value(object).and_then(CheckoutSession::read) {
                 Ok(session) => {
                     let index = list.sessions.partition_point(|other| other.age() <= session.age());
                     list.sessions.insert(index, session);
@@ -53,7 +53,7 @@ impl SessionList {
 }
 
 impl CheckoutSession {
-    fn read(object: Object<'_>) -> Result<Self, Unreadable> {
+    fn read(object: Object<'_>) -> Result<Self, UnreadableError> {
         Ok(CheckoutSession {
             id: object.needed_text("id")?.to_owned(),
             metadata: object.metadata()?,

@@ -1,6 +1,6 @@
 //! A customer, with the metadata that may identify the owner of its subscriptions.
 
-use super::object::{Metadata, Unreadable};
+use super::object::{Metadata, UnreadableError};
 use super::wire::{self, Object};
 use crate::ids::CustomerId;
 
@@ -19,18 +19,18 @@ impl Customer {
     /// Parses the response to [`retrieve_customer`](super::api::StripeApi::retrieve_customer).
     ///
     /// # Errors
-    /// [`Unreadable`] if the body is not a customer.
-    pub fn parse(body: &[u8]) -> Result<Self, Unreadable> {
-        Self::read(Object::of(&wire::value(body)?)?)
+    /// [`UnreadableError`] if the body is not a customer.
+    pub fn parse(body: &[u8]) -> Result<Self, UnreadableError> {
+        Self::read(Object::from_value(&wire::value(body)?)?)
     }
 
-    pub(super) fn read(object: Object<'_>) -> Result<Self, Unreadable> {
+    pub(super) fn read(object: Object<'_>) -> Result<Self, UnreadableError> {
         // The id does not show the type, because merchants may choose it.
         if object.text("object")?.is_some_and(|kind| kind != "customer") {
-            return Err(Unreadable("object"));
+            return Err(UnreadableError("object"));
         }
         Ok(Customer {
-            id: CustomerId::parse(object.needed_text("id")?).map_err(|_| Unreadable("id"))?,
+            id: CustomerId::parse(object.needed_text("id")?).map_err(|_| UnreadableError("id"))?,
             metadata: object.metadata()?,
             deleted: object.is_set("deleted")?,
         })

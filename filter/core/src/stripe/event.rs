@@ -4,7 +4,7 @@
 //! names are read from it. Of an event that needs no work, only the envelope is parsed, so that its content
 //! cannot cause an error.
 
-use super::object::{Metadata, Unreadable};
+use super::object::{Metadata, UnreadableError};
 use super::wire::{self, Object};
 use crate::ids::{CustomerId, IdError, StripeEventId, SubscriptionId};
 use serde_json::Value;
@@ -97,7 +97,7 @@ impl PaymentFailure {
 pub enum EventError {
     /// The body is not JSON, or does not have the members of an event.
     #[error("the body is not an event: {0}")]
-    Unreadable(#[from] Unreadable),
+    Unreadable(#[from] UnreadableError),
     /// The member `object` is neither `event` nor `v2.core.event`.
     #[error("the body is not an event: its `object` has another value")]
     NoEvent,
@@ -116,7 +116,7 @@ impl Event {
     /// [`EventError`], see its variants.
     pub fn parse(body: &[u8]) -> Result<Self, EventError> {
         let body = wire::value(body)?;
-        let envelope = Object::of(&body)?;
+        let envelope = Object::from_value(&body)?;
         let thin = match envelope.text("object")? {
             Some("event") | None => false,
             Some("v2.core.event") => true,
@@ -124,7 +124,7 @@ impl Event {
         };
         let id = envelope.needed_text("id")?;
         let event_type = envelope.needed_text("type")?;
-        let kind = EventKind::of(event_type, thin);
+        let kind = EventKind::new(event_type, thin);
         let names = match kind {
             EventKind::NoWork => Names::default(),
             _ if thin => Names::from_thin(envelope)?,
@@ -145,7 +145,7 @@ impl Event {
 }
 
 impl EventKind {
-    fn of(event_type: &str, thin: bool) -> Self {
+    fn new(event_type: &str, thin: bool) -> Self {
         if thin {
             return match event_type.strip_prefix("v1.customer.subscription.") {
                 Some(_) => EventKind::Subscription,
@@ -184,7 +184,7 @@ const PAYMENT_FAILED: &str = "invoice.payment_failed";
 impl Names {
     /// Reads the related object of a thin event. Its `url` is ignored, because an event must not choose where
     /// requests go.
-    fn from_thin(event: Object<'_>) -> Result<Self, Unreadable> {
+    fn from_thin(event: Object<'_>) -> Result<Self, UnreadableError> {
         let mut names = Names::default();
         let Some(related) = event.object("related_object")? else { return Ok(names) };
         let id = related.needed_text("id")?;
@@ -196,7 +196,7 @@ impl Names {
     }
 
     /// Reads the members of a Checkout Session, a subscription, a customer, or an invoice.
-    fn from_snapshot(event: Object<'_>, kind: EventKind, event_type: &str) -> Result<Self, Unreadable> {
+    fn from_snapshot(event: Object<'_>, kind: EventKind, event_type: &str) -> Result<Self, UnreadableError> {
         let data = event.needed_object("data")?;
         let object = data.needed_object("object")?;
         // The invoice's subscription details: in `parent` since API version 2025-03-31, on the invoice

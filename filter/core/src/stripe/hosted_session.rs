@@ -1,7 +1,7 @@
 //! Sessions of pages that Stripe hosts: Checkout Sessions as their buyer sees them, and sessions of the customer
 //! portal.
 
-use super::object::{Metadata, Unreadable};
+use super::object::{Metadata, UnreadableError};
 use super::wire::{self, Object};
 use crate::ids::{CheckoutSessionId, SubscriptionId};
 use std::fmt;
@@ -46,26 +46,26 @@ impl BuyerSession {
     /// Parses a session.
     ///
     /// # Errors
-    /// [`Unreadable`] if the body is not a Checkout Session.
-    pub(crate) fn parse(body: &[u8]) -> Result<Self, Unreadable> {
-        Self::read(Object::of(&wire::value(body)?)?)
+    /// [`UnreadableError`] if the body is not a Checkout Session.
+    pub(crate) fn parse(body: &[u8]) -> Result<Self, UnreadableError> {
+        Self::read(Object::from_value(&wire::value(body)?)?)
     }
 
     /// Parses a page of a customer's sessions, newest first.
     ///
     /// # Errors
-    /// [`Unreadable`] if the body is not a list of Checkout Sessions.
-    pub(crate) fn parse_list(body: &[u8]) -> Result<Vec<Self>, Unreadable> {
-        Object::of(&wire::value(body)?)?
+    /// [`UnreadableError`] if the body is not a list of Checkout Sessions.
+    pub(crate) fn parse_list(body: &[u8]) -> Result<Vec<Self>, UnreadableError> {
+        Object::from_value(&wire::value(body)?)?
             .page()?
             .iter()
-            .map(|object| Self::read(Object::of(object)?))
+            .map(|object| Self::read(Object::from_value(object)?))
             .collect()
     }
 
-    fn read(object: Object<'_>) -> Result<Self, Unreadable> {
+    fn read(object: Object<'_>) -> Result<Self, UnreadableError> {
         Ok(BuyerSession {
-            id: CheckoutSessionId::parse(object.needed_text("id")?).map_err(|_| Unreadable("id"))?,
+            id: CheckoutSessionId::parse(object.needed_text("id")?).map_err(|_| UnreadableError("id"))?,
             is_open: object.text("status")? == Some("open"),
             sells_subscription: object.text("mode")? == Some("subscription"),
             metadata: object.metadata()?,
@@ -79,9 +79,9 @@ impl BuyerSession {
 /// Parses the URL of a session of the customer portal.
 ///
 /// # Errors
-/// [`Unreadable`] if the body is not such a session.
-pub(crate) fn portal_url(body: &[u8]) -> Result<HostedUrl, Unreadable> {
-    let url = Object::of(&wire::value(body)?)?.needed_text("url")?.to_owned();
+/// [`UnreadableError`] if the body is not such a session.
+pub(crate) fn portal_url(body: &[u8]) -> Result<HostedUrl, UnreadableError> {
+    let url = Object::from_value(&wire::value(body)?)?.needed_text("url")?.to_owned();
     Ok(HostedUrl(url))
 }
 

@@ -1,7 +1,7 @@
 //! Invoices of a subscription, with the members that affect a plan: since when they are due, and for which
 //! prices.
 
-use super::object::Unreadable;
+use super::object::UnreadableError;
 use super::wire::{self, Object};
 use serde_json::Value;
 
@@ -38,7 +38,7 @@ pub(crate) struct RenewedPrice {
 impl RenewedPrice {
     /// Returns the prices of an invoice. A change of plan charges for the new price and refunds the price
     /// that was paid.
-    fn of(invoice: Object<'_>) -> Option<Vec<Self>> {
+    fn read_invoice(invoice: Object<'_>) -> Option<Vec<Self>> {
         let lines = invoice.object("lines").ok()??;
         if lines.is_set("has_more").ok()? {
             return None;
@@ -46,7 +46,7 @@ impl RenewedPrice {
         let is_change = invoice.text("billing_reason").ok()? == Some(PLAN_CHANGE);
         let mut renewed = Vec::new();
         for line in lines.page().ok()? {
-            let line = Object::of(line).ok()?;
+            let line = Object::from_value(line).ok()?;
             let parent = line.object("parent").ok()?;
             let item = parent.and_then(|parent| parent.object("subscription_item_details").ok()?);
             let is_set = |object: Object<'_>| object.is_set("proration") != Ok(false);
@@ -77,14 +77,14 @@ impl RenewedPrice {
 }
 
 impl Invoice {
-    pub(super) fn read(object: Object<'_>) -> Result<Self, Unreadable> {
+    pub(super) fn read(object: Object<'_>) -> Result<Self, UnreadableError> {
         Ok(Invoice {
             id: object.needed_text("id")?.to_owned(),
             status: object.owned_text("status")?,
             billing_reason: object.owned_text("billing_reason")?,
             created_s: object.needed_number("created")?,
             due_s: object.number("due_date")?,
-            renews: RenewedPrice::of(object).unwrap_or_default(),
+            renews: RenewedPrice::read_invoice(object).unwrap_or_default(),
         })
     }
 
@@ -121,11 +121,11 @@ impl OpenInvoices {
     /// be parsed is reported in `unreadable`, and the others are read.
     ///
     /// # Errors
-    /// [`Unreadable`] if the body is not a list.
-    pub fn parse(body: &[u8]) -> Result<Self, Unreadable> {
+    /// [`UnreadableError`] if the body is not a list.
+    pub fn parse(body: &[u8]) -> Result<Self, UnreadableError> {
         let mut open = OpenInvoices::default();
-        for object in Object::of(&wire::value(body)?)?.page()? {
-            match Object::of(object).and_then(Invoice::read) {
+        for object in Object::from_value(&wire::value(body)?)?.page()? {
+            match Object::from_value(object).and_then(Invoice::read) {
                 Ok(invoice) => open.add(&invoice),
                 Err(_) => open.unreadable = true,
             }

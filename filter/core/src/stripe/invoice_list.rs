@@ -1,6 +1,6 @@
 //! Invoices as a customer sees them: a page of them, a preview of one, and why the payment of one failed.
 
-use super::object::Unreadable;
+use super::object::UnreadableError;
 use super::wire::{self, Object};
 use crate::ids::{CustomerId, InvoiceId};
 use serde_json::Value;
@@ -39,11 +39,11 @@ impl InvoicePage {
     /// Parses a page of invoices.
     ///
     /// # Errors
-    /// [`Unreadable`] if the body is not a list.
-    pub(crate) fn parse(body: &[u8]) -> Result<Self, Unreadable> {
+    /// [`UnreadableError`] if the body is not a list.
+    pub(crate) fn parse(body: &[u8]) -> Result<Self, UnreadableError> {
         let body = wire::value(body)?;
-        let list = Object::of(&body)?;
-        let read = |object| Object::of(object).and_then(InvoiceSummary::read).ok();
+        let list = Object::from_value(&body)?;
+        let read = |object| Object::from_value(object).and_then(InvoiceSummary::read).ok();
         Ok(InvoicePage {
             invoices: list.page()?.iter().filter_map(read).collect(),
             has_more: list.is_set("has_more")?,
@@ -52,9 +52,9 @@ impl InvoicePage {
 }
 
 impl InvoiceSummary {
-    fn read(object: Object<'_>) -> Result<Self, Unreadable> {
+    fn read(object: Object<'_>) -> Result<Self, UnreadableError> {
         Ok(InvoiceSummary {
-            id: InvoiceId::parse(object.needed_text("id")?).map_err(|_| Unreadable("id"))?,
+            id: InvoiceId::parse(object.needed_text("id")?).map_err(|_| UnreadableError("id"))?,
             number: object.owned_text("number")?,
             status: object.owned_text("status")?,
             total: amount(object, "total")?,
@@ -94,12 +94,12 @@ impl InvoicePreview {
     /// Parses a preview.
     ///
     /// # Errors
-    /// [`Unreadable`] if the body is not an invoice with lines.
-    pub(crate) fn parse(body: &[u8]) -> Result<Self, Unreadable> {
+    /// [`UnreadableError`] if the body is not an invoice with lines.
+    pub(crate) fn parse(body: &[u8]) -> Result<Self, UnreadableError> {
         let body = wire::value(body)?;
-        let invoice = Object::of(&body)?;
+        let invoice = Object::from_value(&body)?;
         let line = |line| {
-            let line = Object::of(line)?;
+            let line = Object::from_value(line)?;
             let period = line.needed_object("period")?;
             Ok(PreviewLine {
                 description: line.owned_text("description")?,
@@ -135,10 +135,10 @@ impl InvoicePayment {
     /// Parses an invoice; its payment is known only if the payment intent was expanded.
     ///
     /// # Errors
-    /// [`Unreadable`] if the body is not an invoice.
-    pub(crate) fn parse(body: &[u8]) -> Result<Self, Unreadable> {
+    /// [`UnreadableError`] if the body is not an invoice.
+    pub(crate) fn parse(body: &[u8]) -> Result<Self, UnreadableError> {
         let body = wire::value(body)?;
-        let invoice = Object::of(&body)?;
+        let invoice = Object::from_value(&body)?;
         let intent = payment_intent(invoice);
         let text = |name| intent.and_then(|intent| intent.get(name)).and_then(Value::as_str);
         let error = intent.and_then(|intent| intent.get("last_payment_error"));
@@ -164,8 +164,8 @@ fn payment_intent(invoice: Object<'_>) -> Option<&Value> {
 }
 
 /// Reads an amount, which may be negative.
-fn amount(object: Object<'_>, name: &'static str) -> Result<i64, Unreadable> {
-    object.member(name).and_then(Value::as_i64).ok_or(Unreadable(name))
+fn amount(object: Object<'_>, name: &'static str) -> Result<i64, UnreadableError> {
+    object.member(name).and_then(Value::as_i64).ok_or(UnreadableError(name))
 }
 
 #[cfg(test)]

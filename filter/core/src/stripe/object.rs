@@ -7,11 +7,11 @@ use serde_json::{Map, Value};
 /// its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("it does not match Stripe's API reference: {0}")]
-pub struct Unreadable(pub(super) &'static str);
+pub struct UnreadableError(pub(super) &'static str);
 
-impl Unreadable {
+impl UnreadableError {
     /// A subscription whose owner or status cannot be parsed.
-    pub(crate) const SUBSCRIPTION: Unreadable = Unreadable("subscription");
+    pub(crate) const SUBSCRIPTION: UnreadableError = UnreadableError("subscription");
 }
 
 /// The keys and values that the merchant has set on an object.
@@ -66,9 +66,9 @@ mod tests {
     use super::super::wire::{self, Object};
     use super::*;
 
-    fn read(metadata: &str) -> Result<Metadata, Unreadable> {
+    fn read(metadata: &str) -> Result<Metadata, UnreadableError> {
         let object = wire::value(format!(r#"{{"metadata": {metadata}}}"#).as_bytes()).unwrap();
-        Object::of(&object).unwrap().metadata()
+        Object::from_value(&object).unwrap().metadata()
     }
 
     #[test]
@@ -83,7 +83,7 @@ mod tests {
         for (why, json, want) in cases {
             assert_eq!(read(json).unwrap().iter().collect::<Vec<_>>(), want, "{why}");
         }
-        assert_eq!(read("1"), Err(Unreadable("metadata")));
+        assert_eq!(read("1"), Err(UnreadableError("metadata")));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Most importantly, only an error from Stripe itself means that an object does not exist, because then a
 //! plan may be removed. A 404 from another server, or with a key of the other mode, is an error.
 
-use super::object::Unreadable;
+use super::object::UnreadableError;
 use super::wire::{self, Object};
 use crate::http::{CalloutError, HeaderMap, Outcome};
 use std::fmt;
@@ -39,7 +39,7 @@ pub enum TransientError {
     Foreign(u16),
     /// A response that cannot be parsed.
     #[error("{0}")]
-    Unreadable(#[from] Unreadable),
+    Unreadable(#[from] UnreadableError),
     /// Stripe is overloaded, has an internal error, or is busy with the same object.
     #[error("Stripe says: {0}")]
     Stripe(StripeApiError),
@@ -89,7 +89,10 @@ impl std::error::Error for StripeApiError {}
 
 impl<T> StripeResponse<T> {
     /// Classifies an outcome; `parse` reads the body of a success.
-    pub fn of(outcome: &Outcome<'_>, parse: impl FnOnce(&[u8]) -> Result<T, Unreadable>) -> Self {
+    pub fn from_outcome(
+        outcome: &Outcome<'_>,
+        parse: impl FnOnce(&[u8]) -> Result<T, UnreadableError>,
+    ) -> Self {
         let response = match outcome.http_response() {
             Ok(response) => response,
             Err(error) => return StripeResponse::Transient(error.into()),
@@ -171,9 +174,13 @@ impl StripeApiError {
 
     /// Reads the error in a response, whether it is about an object of the other mode, and the permissions in
     /// its message.
-    fn read(status: u16, headers: &HeaderMap, body: &[u8]) -> Result<(Self, bool, Vec<String>), Unreadable> {
+    fn read(
+        status: u16,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Result<(Self, bool, Vec<String>), UnreadableError> {
         let body = wire::value(body)?;
-        let wire = Object::of(&body)?.needed_object("error")?;
+        let wire = Object::from_value(&body)?.needed_object("error")?;
         let message = wire.optional_text("message").unwrap_or_default();
         let text = |name| short(&without_secrets(wire.optional_text(name).unwrap_or_default()));
         let request_id = headers.get("request-id").and_then(|id| std::str::from_utf8(id).ok());

@@ -170,7 +170,7 @@ impl Shown {
     /// Creates the details. `period_end_s` is that of the granting item, because items may have their own
     /// periods. A subscription with `cancel_at` ends with its period if that time is not later, because the
     /// customer portal sets `cancel_at` for that.
-    fn of(subscription: &Subscription, period_end_s: Option<u64>, grace_until_s: Option<u64>) -> Self {
+    fn new(subscription: &Subscription, period_end_s: Option<u64>, grace_until_s: Option<u64>) -> Self {
         let ends_by_then = subscription.cancel_at_s.is_some_and(|end_s| Some(end_s) <= period_end_s);
         Shown {
             status: subscription.status.clone(),
@@ -194,7 +194,7 @@ impl PlanRules<'_> {
     pub(crate) fn needs(&self, evidence: &Evidence<'_>, recorded: &Recorded<'_>) -> Needs {
         let mut needs = Needs::default();
         for subscription in evidence.subscriptions.iter().filter(|s| self.may_count(&s.status)) {
-            let offer = Offer::of(subscription, &self.catalog, evidence.products);
+            let offer = Offer::new(subscription, &self.catalog, evidence.products);
             let best = offer.best.map(|best| best.rank);
             let invoices_decide = match self.past_due {
                 _ if subscription.status != SubscriptionStatus::PastDue => false,
@@ -210,7 +210,7 @@ impl PlanRules<'_> {
             }
             if let Some(owed) = evidence.open_invoices.get(&subscription.id)
                 && let Renewal::Unknown(depends_on) =
-                    Renewal::of(subscription, owed, &self.catalog, evidence.products)
+                    Renewal::new(subscription, owed, &self.catalog, evidence.products)
             {
                 needs.products.extend(depends_on);
             }
@@ -237,13 +237,13 @@ impl PlanRules<'_> {
         let mut grants = Vec::new();
         let mut paid = still_paid(evidence, recorded);
         for subscription in evidence.subscriptions.iter().filter(|s| self.may_count(&s.status)) {
-            let offer = Offer::of(subscription, &self.catalog, evidence.products);
+            let offer = Offer::new(subscription, &self.catalog, evidence.products);
             let owed = evidence.open_invoices.get(&subscription.id).cloned().unwrap_or_default();
             if owed.unreadable {
                 let (subscription, part) = (subscription.id.clone(), UnreadablePart::OpenInvoice);
                 alarms.insert(PlanAlarm::Unreadable { subscription, part });
             }
-            let renewal = Renewal::of(subscription, &owed, &self.catalog, evidence.products);
+            let renewal = Renewal::new(subscription, &owed, &self.catalog, evidence.products);
             // The oldest invoice decides, and an unreadable one may be older.
             if subscription.status == SubscriptionStatus::PastDue
                 && !owed.unreadable
@@ -298,10 +298,10 @@ impl PlanRules<'_> {
     /// not read, so for these only the configuration counts.
     fn shown_without_grant(&self, evidence: &Evidence<'_>) -> Option<Shown> {
         let candidates = evidence.subscriptions.iter().filter(|subscription| {
-            let offer = Offer::of(subscription, &self.catalog, evidence.products);
+            let offer = Offer::new(subscription, &self.catalog, evidence.products);
             !offer.knowingly_none && (offer.best.is_some() || !self.may_count(&subscription.status))
         });
-        let nearest = candidates.map(|s| (Shown::of(s, s.current_period_end_s(), None), &s.id));
+        let nearest = candidates.map(|s| (Shown::new(s, s.current_period_end_s(), None), &s.id));
         nearest
             .min_by(|(a, id_a), (b, id_b)| a.preference().cmp(&b.preference()).then(id_a.cmp(id_b)))
             .map(|(s, _)| s)

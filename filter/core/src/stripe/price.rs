@@ -1,6 +1,6 @@
 //! Prices: the members that identify the plan that a price sells, and its terms.
 
-use super::object::{Expandable, Metadata, Unreadable};
+use super::object::{Expandable, Metadata, UnreadableError};
 use super::product::Product;
 use super::wire::{self, Object};
 
@@ -67,24 +67,24 @@ impl Price {
     /// Parses a price.
     ///
     /// # Errors
-    /// [`Unreadable`] if the body is not a price.
-    pub(crate) fn parse(body: &[u8]) -> Result<Self, Unreadable> {
-        Self::read(Object::of(&wire::value(body)?)?)
+    /// [`UnreadableError`] if the body is not a price.
+    pub(crate) fn parse(body: &[u8]) -> Result<Self, UnreadableError> {
+        Self::read(Object::from_value(&wire::value(body)?)?)
     }
 
     /// Parses a page of prices.
     ///
     /// # Errors
-    /// [`Unreadable`] if the body is not a list of prices.
-    pub(crate) fn parse_list(body: &[u8]) -> Result<Vec<Self>, Unreadable> {
-        Object::of(&wire::value(body)?)?
+    /// [`UnreadableError`] if the body is not a list of prices.
+    pub(crate) fn parse_list(body: &[u8]) -> Result<Vec<Self>, UnreadableError> {
+        Object::from_value(&wire::value(body)?)?
             .page()?
             .iter()
-            .map(|object| Self::read(Object::of(object)?))
+            .map(|object| Self::read(Object::from_value(object)?))
             .collect()
     }
 
-    pub(super) fn read(object: Object<'_>) -> Result<Self, Unreadable> {
+    pub(super) fn read(object: Object<'_>) -> Result<Self, UnreadableError> {
         let id = object.needed_text("id")?.to_owned();
         let (lookup_key, metadata) = (object.owned_text("lookup_key"), object.metadata());
         let product = Self::read_product(object);
@@ -99,7 +99,7 @@ impl Price {
         })
     }
 
-    fn read_product(object: Object<'_>) -> Result<Expandable<Product>, Unreadable> {
+    fn read_product(object: Object<'_>) -> Result<Expandable<Product>, UnreadableError> {
         match object.expanded("product")? {
             Some(product) => Ok(Expandable::Object(Product::read(product)?)),
             None => Ok(Expandable::Id(object.needed_text("product")?.to_owned())),

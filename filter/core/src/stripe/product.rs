@@ -1,6 +1,6 @@
 //! A product, with the metadata that may name a plan.
 
-use super::object::{Metadata, Unreadable};
+use super::object::{Metadata, UnreadableError};
 use super::wire::{self, Object};
 
 /// A product, from `GET /v1/products/{id}` or expanded in a subscription.
@@ -18,23 +18,23 @@ impl Product {
     /// Parses the response to [`retrieve_product`](super::api::StripeApi::retrieve_product).
     ///
     /// # Errors
-    /// [`Unreadable`] if the body is not a product.
-    pub fn parse(body: &[u8]) -> Result<Self, Unreadable> {
-        Self::read(Object::of(&wire::value(body)?)?)
+    /// [`UnreadableError`] if the body is not a product.
+    pub fn parse(body: &[u8]) -> Result<Self, UnreadableError> {
+        Self::read(Object::from_value(&wire::value(body)?)?)
     }
 
     /// Parses the same response for the product's metadata; `None` if the product was deleted or does not
     /// match Stripe's API reference.
     ///
     /// # Errors
-    /// [`Unreadable`] if the body is not a JSON object.
-    pub(crate) fn parse_metadata(body: &[u8]) -> Result<Option<Metadata>, Unreadable> {
+    /// [`UnreadableError`] if the body is not a JSON object.
+    pub(crate) fn parse_metadata(body: &[u8]) -> Result<Option<Metadata>, UnreadableError> {
         let body = wire::value(body)?;
-        let product = Self::read(Object::of(&body)?).ok().filter(|product| !product.deleted);
+        let product = Self::read(Object::from_value(&body)?).ok().filter(|product| !product.deleted);
         Ok(product.map(|product| product.metadata))
     }
 
-    pub(super) fn read(object: Object<'_>) -> Result<Self, Unreadable> {
+    pub(super) fn read(object: Object<'_>) -> Result<Self, UnreadableError> {
         Ok(Product {
             id: object.needed_text("id")?.to_owned(),
             metadata: object.metadata()?,

@@ -1,6 +1,6 @@
 //! Subscription schedules: the phases that a subscription goes through, and who made the schedule.
 
-use super::object::{Metadata, Unreadable};
+use super::object::{Metadata, UnreadableError};
 use super::wire::{self, Object};
 use crate::ids::ScheduleId;
 use crate::time::Micros;
@@ -62,21 +62,21 @@ impl Schedule {
     /// Parses a schedule.
     ///
     /// # Errors
-    /// [`Unreadable`] if the body is not a schedule.
-    pub(crate) fn parse(body: &[u8]) -> Result<Self, Unreadable> {
+    /// [`UnreadableError`] if the body is not a schedule.
+    pub(crate) fn parse(body: &[u8]) -> Result<Self, UnreadableError> {
         let body = wire::value(body)?;
-        let object = Object::of(&body)?;
+        let object = Object::from_value(&body)?;
         let metadata: Metadata = object.metadata()?;
         let source = metadata.get(SOURCE.0);
         let phases = match object.member("phases").and_then(serde_json::Value::as_array) {
             Some(phases) => phases
                 .iter()
-                .map(|phase| SchedulePhase::read(Object::of(phase)?))
+                .map(|phase| SchedulePhase::read(Object::from_value(phase)?))
                 .collect::<Result<_, _>>()?,
-            None => return Err(Unreadable("phases")),
+            None => return Err(UnreadableError("phases")),
         };
         Ok(Schedule {
-            id: ScheduleId::parse(object.needed_text("id")?).map_err(|_| Unreadable("id"))?,
+            id: ScheduleId::parse(object.needed_text("id")?).map_err(|_| UnreadableError("id"))?,
             created_s: object.needed_number("created")?,
             is_in_force: matches!(object.text("status")?, Some("active" | "not_started")),
             is_marked: source == Some(SOURCE.1),
@@ -98,12 +98,12 @@ impl Schedule {
 }
 
 impl SchedulePhase {
-    fn read(object: Object<'_>) -> Result<Self, Unreadable> {
+    fn read(object: Object<'_>) -> Result<Self, UnreadableError> {
         let items =
-            object.member("items").and_then(serde_json::Value::as_array).ok_or(Unreadable("items"))?;
+            object.member("items").and_then(serde_json::Value::as_array).ok_or(UnreadableError("items"))?;
         let item = |item| {
-            let item = Object::of(item)?;
-            let price = item.id_of("price")?.ok_or(Unreadable("price"))?.to_owned();
+            let item = Object::from_value(item)?;
+            let price = item.id_of("price")?.ok_or(UnreadableError("price"))?.to_owned();
             Ok(PhaseItem {
                 price,
                 quantity: item.number("quantity")?,

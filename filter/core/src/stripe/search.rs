@@ -1,6 +1,6 @@
 //! Results of Stripe's search: the customers that match, or whose subscriptions match.
 
-use super::object::Unreadable;
+use super::object::UnreadableError;
 use super::wire::{self, Object};
 use crate::ids::CustomerId;
 
@@ -22,19 +22,19 @@ impl SearchResult {
     /// Parses the response to [`search`](super::api::StripeApi::search).
     ///
     /// # Errors
-    /// [`Unreadable`] if the body is not a page of customers or subscriptions, or has a next page but no
+    /// [`UnreadableError`] if the body is not a page of customers or subscriptions, or has a next page but no
     /// token.
-    pub fn parse(body: &[u8]) -> Result<Self, Unreadable> {
+    pub fn parse(body: &[u8]) -> Result<Self, UnreadableError> {
         let body = wire::value(body)?;
-        let result = Object::of(&body)?;
+        let result = Object::from_value(&body)?;
         let mut found = SearchResult::default();
         for object in result.page()? {
-            let object = Object::of(object)?;
+            let object = Object::from_value(object)?;
             let customer = match object.text("object")? {
                 Some("customer") => Some(object.needed_text("id")?),
                 _ => object.id_of("customer")?,
             };
-            let customer = customer.ok_or(Unreadable("customer"))?;
+            let customer = customer.ok_or(UnreadableError("customer"))?;
             match CustomerId::parse(customer) {
                 Ok(id) => found.customers.push(id),
                 Err(_) => found.skipped.push(customer.to_owned()),
@@ -43,7 +43,7 @@ impl SearchResult {
         if result.is_set("has_more")? {
             let token = result.needed_text("next_page")?;
             let token = Some(token).filter(|token| !token.is_empty() && token.len() <= TOKEN_BYTES_MAX);
-            found.next = Some(token.ok_or(Unreadable("next_page"))?.to_owned());
+            found.next = Some(token.ok_or(UnreadableError("next_page"))?.to_owned());
         }
         Ok(found)
     }
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn parse(page: serde_json::Value) -> Result<SearchResult, Unreadable> {
+    fn parse(page: serde_json::Value) -> Result<SearchResult, UnreadableError> {
         SearchResult::parse(page.to_string().as_bytes())
     }
 
@@ -78,7 +78,7 @@ mod tests {
     fn more_without_a_token_is_no_page() {
         for token in [json!(null), json!(""), json!("x".repeat(5_000))] {
             let page = json!({"data": [], "has_more": true, "next_page": token});
-            assert_eq!(parse(page), Err(Unreadable("next_page")));
+            assert_eq!(parse(page), Err(UnreadableError("next_page")));
         }
     }
 }

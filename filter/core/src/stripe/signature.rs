@@ -29,7 +29,7 @@ pub enum SignatureError {
     Missing,
     /// The header field is malformed.
     #[error("stripe-signature cannot be read: {0}")]
-    Malformed(Malformed),
+    Malformed(MalformedSignatureError),
     /// The timestamp is too far in the past or in the future.
     #[error("{0}")]
     OutsideTolerance(#[from] OutsideTolerance),
@@ -48,7 +48,7 @@ pub enum SignatureError {
 
 /// A syntax error of the header field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Malformed {
+pub enum MalformedSignatureError {
     /// There is more than one field. Stripe sends one, and which of several counts must not depend on the
     /// reader.
     #[error("there is more than one")]
@@ -85,8 +85,8 @@ impl SignatureError {
     }
 }
 
-impl From<Malformed> for SignatureError {
-    fn from(cause: Malformed) -> Self {
+impl From<MalformedSignatureError> for SignatureError {
+    fn from(cause: MalformedSignatureError) -> Self {
         SignatureError::Malformed(cause)
     }
 }
@@ -94,12 +94,12 @@ impl From<Malformed> for SignatureError {
 /// Returns the `stripe-signature` field of a request, if there is one.
 ///
 /// # Errors
-/// [`Malformed::SeveralFields`] if there are more.
+/// [`MalformedSignatureError::SeveralFields`] if there are more.
 pub fn signature_field(headers: &HeaderMap) -> Result<Option<&[u8]>, SignatureError> {
     let mut fields = headers.get_all(SIGNATURE_HEADER);
     let first = fields.next();
     match fields.next() {
-        Some(_) => Err(Malformed::SeveralFields.into()),
+        Some(_) => Err(MalformedSignatureError::SeveralFields.into()),
         None => Ok(first),
     }
 }
@@ -176,29 +176,29 @@ impl Signed {
         Err(SignatureError::NoMatch { signatures: self.macs.len(), secrets: tried })
     }
 
-    fn parse(header: &[u8]) -> Result<Self, Malformed> {
+    fn parse(header: &[u8]) -> Result<Self, MalformedSignatureError> {
         if header.len() > HEADER_BYTES_MAX {
-            return Err(Malformed::TooLong);
+            return Err(MalformedSignatureError::TooLong);
         }
         let mut digits = None;
         let mut macs = Vec::new();
         for (index, item) in header.split(|byte| *byte == b',').enumerate() {
             if index >= ITEMS_MAX {
-                return Err(Malformed::TooManyItems);
+                return Err(MalformedSignatureError::TooManyItems);
             }
             let item = trim_blanks(item);
             if let Some(value) = item.strip_prefix(b"t=") {
                 if digits.replace(value).is_some() {
-                    return Err(Malformed::SeveralTimestamps);
+                    return Err(MalformedSignatureError::SeveralTimestamps);
                 }
             } else if let Some(value) = item.strip_prefix(b"v1=") {
                 macs.extend(decode_mac(value));
             }
         }
-        let digits = digits.ok_or(Malformed::NoTimestamp)?;
-        let at = SigningTime::parse(digits).ok_or(Malformed::BadTimestamp)?;
+        let digits = digits.ok_or(MalformedSignatureError::NoTimestamp)?;
+        let at = SigningTime::parse(digits).ok_or(MalformedSignatureError::BadTimestamp)?;
         if macs.is_empty() {
-            return Err(Malformed::NoSignature);
+            return Err(MalformedSignatureError::NoSignature);
         }
         Ok(Signed { digits: digits.into(), at, macs })
     }

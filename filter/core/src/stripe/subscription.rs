@@ -5,7 +5,7 @@
 
 use super::customer::Customer;
 use super::invoice::Invoice;
-use super::object::{Metadata, Unreadable};
+use super::object::{Metadata, UnreadableError};
 use super::price::Price;
 use super::wire::{self, Object};
 use crate::ids::{CustomerId, ScheduleId, SubscriptionId, SubscriptionItemId};
@@ -195,16 +195,16 @@ impl Subscription {
     /// Parses the response to [`retrieve_subscription`](super::api::StripeApi::retrieve_subscription).
     ///
     /// # Errors
-    /// [`Unreadable`] if the body is not a subscription.
-    pub fn parse(body: &[u8]) -> Result<Self, Unreadable> {
-        Self::read(Object::of(&wire::value(body)?)?)?.map_err(|left_out| match left_out {
-            LeftOut::InvalidId(_) => Unreadable("id"),
-            LeftOut::Unreadable(_) => Unreadable::SUBSCRIPTION,
+    /// [`UnreadableError`] if the body is not a subscription.
+    pub fn parse(body: &[u8]) -> Result<Self, UnreadableError> {
+        Self::read(Object::from_value(&wire::value(body)?)?)?.map_err(|left_out| match left_out {
+            LeftOut::InvalidId(_) => UnreadableError("id"),
+            LeftOut::Unreadable(_) => UnreadableError::SUBSCRIPTION,
         })
     }
 
     /// Reads the subscription. The inner error says why it is skipped.
-    fn read(object: Object<'_>) -> Result<Result<Self, LeftOut>, Unreadable> {
+    fn read(object: Object<'_>) -> Result<Result<Self, LeftOut>, UnreadableError> {
         let id = object.needed_text("id")?;
         let Ok(id) = SubscriptionId::parse(id) else { return Ok(Err(LeftOut::InvalidId(id.to_owned()))) };
         match Self::read_known(id.clone(), object) {
@@ -215,8 +215,8 @@ impl Subscription {
     }
 
     /// Reads the subscription with this id. The inner error is a malformed customer id.
-    fn read_known(id: SubscriptionId, object: Object<'_>) -> Result<Result<Self, String>, Unreadable> {
-        let customer = object.id_of("customer")?.ok_or(Unreadable("customer"))?;
+    fn read_known(id: SubscriptionId, object: Object<'_>) -> Result<Result<Self, String>, UnreadableError> {
+        let customer = object.id_of("customer")?.ok_or(UnreadableError("customer"))?;
         let Ok(customer) = CustomerId::parse(customer) else { return Ok(Err(customer.to_owned())) };
         let mut unreadable = SortedSet::default();
         let period_end_s = object.number("current_period_end").unwrap_or_default();
@@ -270,11 +270,11 @@ impl SubscriptionPage {
     /// is skipped if its customer's id is malformed.
     ///
     /// # Errors
-    /// [`Unreadable`] if the body is not a subscription.
-    pub(crate) fn of_one(body: &[u8]) -> Result<Self, Unreadable> {
+    /// [`UnreadableError`] if the body is not a subscription.
+    pub(crate) fn of_one(body: &[u8]) -> Result<Self, UnreadableError> {
         let body = wire::value(body)?;
         let mut page = SubscriptionPage::default();
-        match Subscription::read(Object::of(&body)?)? {
+        match Subscription::read(Object::from_value(&body)?)? {
             Ok(subscription) => page.subscriptions.push(subscription),
             Err(LeftOut::InvalidId(id)) => page.skipped.push(id),
             Err(LeftOut::Unreadable(id)) => page.unreadable.push(id),
@@ -285,15 +285,15 @@ impl SubscriptionPage {
     /// Parses the response to [`list_subscriptions`](super::api::StripeApi::list_subscriptions).
     ///
     /// # Errors
-    /// [`Unreadable`] if the body is not a list of subscriptions, or has a next page but no id to continue
+    /// [`UnreadableError`] if the body is not a list of subscriptions, or has a next page but no id to continue
     /// from.
-    pub fn parse(body: &[u8]) -> Result<Self, Unreadable> {
+    pub fn parse(body: &[u8]) -> Result<Self, UnreadableError> {
         let body = wire::value(body)?;
-        let list = Object::of(&body)?;
+        let list = Object::from_value(&body)?;
         let mut page = SubscriptionPage::default();
         let mut last = "";
         for object in list.page()? {
-            let object = Object::of(object)?;
+            let object = Object::from_value(object)?;
             last = object.needed_text("id")?;
             match Subscription::read(object)? {
                 Ok(subscription) => page.subscriptions.push(subscription),
@@ -303,7 +303,7 @@ impl SubscriptionPage {
         }
         if list.is_set("has_more")? {
             // Without an id to continue from, the same page would be requested forever.
-            page.next = Some(SubscriptionId::parse(last).map_err(|_| Unreadable("has_more"))?);
+            page.next = Some(SubscriptionId::parse(last).map_err(|_| UnreadableError("has_more"))?);
         }
         Ok(page)
     }
@@ -334,13 +334,13 @@ impl ItemsPage {
     /// Parses the response to [`list_subscription_items`](super::api::StripeApi::list_subscription_items).
     ///
     /// # Errors
-    /// [`Unreadable`] if the body is not a list.
-    pub fn parse(body: &[u8]) -> Result<Self, Unreadable> {
+    /// [`UnreadableError`] if the body is not a list.
+    pub fn parse(body: &[u8]) -> Result<Self, UnreadableError> {
         let body = wire::value(body)?;
-        let list = Object::of(&body)?;
+        let list = Object::from_value(&body)?;
         let mut unreadable = SortedSet::default();
         let items = read_items(list, None, &mut unreadable)?;
-        let last = list.page()?.last().and_then(|item| Object::of(item).ok()?.text("id").ok()?);
+        let last = list.page()?.last().and_then(|item| Object::from_value(item).ok()?.text("id").ok()?);
         Ok(ItemsPage {
             items,
             unreadable: !unreadable.is_empty(),
@@ -351,7 +351,7 @@ impl ItemsPage {
 }
 
 impl Item {
-    fn read(object: Object<'_>, period_end_s: Option<u64>) -> Result<Self, Unreadable> {
+    fn read(object: Object<'_>, period_end_s: Option<u64>) -> Result<Self, UnreadableError> {
         let id = object.optional_text("id").and_then(|id| SubscriptionItemId::parse(id).ok());
         Ok(Item {
             id,
@@ -367,10 +367,10 @@ fn read_items(
     list: Object<'_>,
     period_end_s: Option<u64>,
     unreadable: &mut SortedSet<UnreadablePart>,
-) -> Result<Vec<Item>, Unreadable> {
+) -> Result<Vec<Item>, UnreadableError> {
     let mut items = Vec::new();
     for item in list.page()? {
-        match Object::of(item).and_then(|item| Item::read(item, period_end_s)) {
+        match Object::from_value(item).and_then(|item| Item::read(item, period_end_s)) {
             Ok(item) => items.push(item),
             Err(_) => {
                 unreadable.insert(UnreadablePart::Item);
@@ -382,7 +382,7 @@ fn read_items(
 
 /// Returns the value, or the default after adding the part to the unreadable ones.
 fn taken<T: Default>(
-    read: Result<T, Unreadable>,
+    read: Result<T, UnreadableError>,
     part: UnreadablePart,
     unreadable: &mut SortedSet<UnreadablePart>,
 ) -> T {

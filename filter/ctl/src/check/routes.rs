@@ -388,7 +388,7 @@ mod tests {
         assert_eq!(counts(&of_envoy(&manager("envoy.filters.http.router", vec![rewriting()]))), (0, 0));
     }
 
-    fn of(values: &[Value]) -> FoundRoutes {
+    fn found(values: &[Value]) -> FoundRoutes {
         of_resources(&resource::all(values))
     }
 
@@ -405,18 +405,18 @@ mod tests {
         let by_plan =
             || service(json!({"name": "a", "match": [{"headers": {"x-tollgate-plan": {"exact": "pro"}}}]}));
         let rewriting = || service(json!({"name": "a", "rewrite": {"uri": "/"}}));
-        assert_eq!(counts(&of(&[by_plan()])), (0, 0));
-        assert_eq!(counts(&of(&[by_plan(), named("a")])), (1, 0));
-        assert_eq!(counts(&of(&[by_plan(), named("elsewhere")])), (1, 0));
-        assert_eq!(counts(&of(&[rewriting()])), (0, 1));
+        assert_eq!(counts(&found(&[by_plan()])), (0, 0));
+        assert_eq!(counts(&found(&[by_plan(), named("a")])), (1, 0));
+        assert_eq!(counts(&found(&[by_plan(), named("elsewhere")])), (1, 0));
+        assert_eq!(counts(&found(&[rewriting()])), (0, 1));
         assert_eq!(
-            counts(&of(&[service(json!({"rewrite": {"authority": "x"}}))])),
+            counts(&found(&[service(json!({"rewrite": {"authority": "x"}}))])),
             (0, 0),
             "a host is not a path"
         );
-        assert_eq!(counts(&of(&[service(json!({"rewrite": {"uriRegexRewrite": {}}}))])), (0, 1));
-        assert_eq!(counts(&of(&[rewriting(), named("a")])), (0, 0));
-        assert_eq!(counts(&of(&[rewriting(), named("b")])), (0, 1));
+        assert_eq!(counts(&found(&[service(json!({"rewrite": {"uriRegexRewrite": {}}}))])), (0, 1));
+        assert_eq!(counts(&found(&[rewriting(), named("a")])), (0, 0));
+        assert_eq!(counts(&found(&[rewriting(), named("b")])), (0, 1));
     }
 
     #[test]
@@ -444,13 +444,13 @@ mod tests {
                 }}]}),
             )
         };
-        assert_eq!(counts(&of(&[by_plan()])), (0, 0));
-        assert_eq!(counts(&of(&[by_plan(), named()])), (1, 0));
-        assert_eq!(counts(&of(&[rewriting()])), (0, 1));
-        assert_eq!(counts(&of(&[rewriting(), named()])), (0, 0));
-        assert_eq!(counts(&of(&[extended(), filter()])), (0, 1));
-        assert_eq!(counts(&of(&[extended()])), (0, 0));
+        assert_eq!(counts(&found(&[by_plan()])), (0, 0));
+        assert_eq!(counts(&found(&[by_plan(), named()])), (1, 0));
+        assert_eq!(counts(&found(&[rewriting()])), (0, 1));
+        assert_eq!(counts(&found(&[rewriting(), named()])), (0, 0));
+        assert_eq!(counts(&found(&[extended(), filter()])), (0, 1));
+        assert_eq!(counts(&found(&[extended()])), (0, 0));
         let host = route(json!({"filters": [{"type": "URLRewrite", "urlRewrite": {"hostname": "x"}}]}));
-        assert_eq!(counts(&of(&[host])), (0, 0), "a host is not a path");
+        assert_eq!(counts(&found(&[host])), (0, 0), "a host is not a path");
     }
 }

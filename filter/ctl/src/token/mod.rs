@@ -181,7 +181,7 @@ fn source(gate: &PlanGateSettings, subject: &str, claims: &Value) -> String {
         }
         ClaimSource::ClerkBilling => claims.get("pla").is_some(),
     };
-    match gate.plan_claims.of(&subject).iter().find(present) {
+    match gate.plan_claims.sources(&subject).iter().find(present) {
         Some(ClaimSource::Path(path)) => format!("by the claim {}", path.join(".")),
         Some(ClaimSource::ClerkBilling) => "by Clerk Billing's claim pla".to_owned(),
         None => "the default: no claim names one".to_owned(),

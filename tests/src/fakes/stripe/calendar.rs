@@ -16,7 +16,7 @@ pub(super) const DAY_S: i64 = 86_400;
 impl Day {
     /// Returns the day of a time in Unix seconds:
     /// <https://howardhinnant.github.io/date_algorithms.html#civil_from_days>.
-    pub(super) fn of(unix_s: i64) -> Self {
+    pub(super) fn from_unix_s(unix_s: i64) -> Self {
         let shifted = unix_s.div_euclid(DAY_S) + 719_468;
         let era = shifted.div_euclid(146_097);
         let day_of_era = shifted.rem_euclid(146_097);
@@ -63,7 +63,7 @@ pub(super) fn period_end(start: i64, interval: &str, count: i64) -> i64 {
         "year" => count * 12,
         other => panic!("Stripe has no interval {other}"),
     };
-    let from = Day::of(start);
+    let from = Day::from_unix_s(start);
     let month_index = from.year * 12 + from.month - 1 + months;
     let (year, month) = (month_index.div_euclid(12), month_index.rem_euclid(12) + 1);
     let day = from.day.min(Day::days_of_month(year, month));
@@ -94,7 +94,7 @@ mod tests {
     fn a_midnight_is_of_its_day() {
         assert_eq!(Day { year: 2000, month: 2, day: 29 }.midnight(), 951_782_400);
         for days in [-800_000, -1, 0, 11_016, 20_000] {
-            assert_eq!(Day::of(days * DAY_S).midnight(), days * DAY_S);
+            assert_eq!(Day::from_unix_s(days * DAY_S).midnight(), days * DAY_S);
         }
     }
 }

@@ -155,7 +155,7 @@ fn previous_metadata(old: &Value, new: &Value) -> Value {
 
 /// Formats a time as thin events do: `2024-09-17T06:20:52.000Z`.
 fn rfc3339(unix_s: i64) -> String {
-    let Day { year, month, day } = Day::of(unix_s);
+    let Day { year, month, day } = Day::from_unix_s(unix_s);
     let second_of_day = unix_s.rem_euclid(DAY_S);
     let (hour, minute, second) = (second_of_day / 3600, second_of_day / 60 % 60, second_of_day % 60);
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.000Z")

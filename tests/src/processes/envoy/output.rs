@@ -25,7 +25,7 @@ impl Output {
     ///
     /// # Panics
     /// If the marker does not come, or a page cannot be read.
-    pub async fn of(envoy: &Envoy, marker: &str) -> Output {
+    pub async fn read(envoy: &Envoy, marker: &str) -> Output {
         let mut texts = vec![("the access log".to_owned(), access_log(envoy, marker).await)];
         texts.push(("the log".to_owned(), envoy.log()));
         for path in PAGES {

@@ -45,15 +45,15 @@ impl Standalone {
     /// Loads the shipped file and prepares it for a test.
     pub fn load() -> Standalone {
         let native = std::env::var_os(NATIVE).is_some();
-        Standalone::of(if native { "envoy/standalone-native.yaml" } else { "envoy/standalone.yaml" })
+        Standalone::read(if native { "envoy/standalone-native.yaml" } else { "envoy/standalone.yaml" })
     }
 
     /// Loads the shipped file with the dynamic module and prepares it for a test.
     pub fn native() -> Standalone {
-        Standalone::of("envoy/standalone-native.yaml")
+        Standalone::read("envoy/standalone-native.yaml")
     }
 
-    fn of(file: &str) -> Standalone {
+    fn read(file: &str) -> Standalone {
         let shipped = serde_norway::from_str(&workspace::text(file));
         let shipped: Value = shipped.unwrap_or_else(|e| panic!("{file}: {e}"));
         let env = [("STRIPE_WEBHOOK_SECRET", "whsec_example"), ("CLERK_JWT_KEY", EXAMPLE_CLERK_JWT_KEY)];

@@ -104,7 +104,7 @@ pub(crate) fn end(shop: &mut Shop, answer: &Value) -> ShopState {
         shop.stripe.pay_session(session);
     }
     shop.deliver_all();
-    ShopState::of(shop)
+    ShopState::read(shop)
 }
 
 fn nothing(_: &mut Shop) {}

@@ -21,7 +21,7 @@ pub(crate) struct ShopState {
 
 impl ShopState {
     /// Reads the state of a shop.
-    pub(crate) fn of(shop: &Shop) -> Self {
+    pub(crate) fn read(shop: &Shop) -> Self {
         shop.stripe.account(|account| ShopState {
             plan: shop.clerk.plan(USER),
             customers: account.newest_first::<Customer>(|customer| !customer.deleted).len(),

@@ -19,7 +19,8 @@ impl GateWorker {
     /// Returns whether Clerk's record can confirm the subject's plan. The record has only the plan in the
     /// metadata: if Clerk Billing can grant a plan too, a record without one must not take a plan away.
     pub(in crate::gate) fn can_confirm(&self, subject: &Subject) -> bool {
-        self.gate.confirm.is_some() && !self.gate.plan_claims.of(subject).contains(&ClaimSource::ClerkBilling)
+        self.gate.confirm.is_some()
+            && !self.gate.plan_claims.sources(subject).contains(&ClaimSource::ClerkBilling)
     }
 
     /// Takes the outcome of a request for a subject's record. If it failed, nothing is cached.

@@ -165,7 +165,7 @@ impl Machine for GateRequest {
 
 impl GateRequest {
     fn arrive(&mut self, worker: &mut GateWorker, now: Micros, headers: HeaderMap) -> Action {
-        self.context = ResponseContext::of(worker, &headers);
+        self.context = ResponseContext::new(worker, &headers);
         let path = path::without_query(headers.get(":path").unwrap_or_default());
         let is = |own: &String| own.as_bytes() == path;
         // If a header field overrides the path, an upstream may read another path than that filter.

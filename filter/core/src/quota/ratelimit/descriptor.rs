@@ -59,7 +59,7 @@ pub struct Counter {
 impl Counter {
     /// Returns the counter for requests at the time `now`.
     pub fn at(per: Period, now: Micros) -> Self {
-        Counter { per, interval: Interval::of(per, now) }
+        Counter { per, interval: Interval::containing(per, now) }
     }
 
     /// Returns the last entry of the descriptor.
@@ -104,7 +104,7 @@ impl Counter {
                 let length = Micros::from_secs(self.interval.length_s());
                 let half = length.as_micros() / 2;
                 let end = Micros::from_secs(now.as_secs().saturating_add(seconds_left));
-                Interval::of(self.per, Micros::from_micros(end.as_micros().saturating_sub(half)))
+                Interval::containing(self.per, Micros::from_micros(end.as_micros().saturating_sub(half)))
             }
         }
     }
@@ -137,7 +137,8 @@ mod tests {
     #[test]
     fn the_window_is_the_one_that_the_service_has_counted_in() {
         let midnight = Micros::from_secs(1_795_737_600);
-        let day = |at: u64| Interval::of(Period::Day, Micros::from_secs(midnight.as_secs() - 86_400 + at));
+        let day =
+            |at: u64| Interval::containing(Period::Day, Micros::from_secs(midnight.as_secs() - 86_400 + at));
         let cases = [
             ("in the middle of the day", 43_200, 43_200, day(0)),
             ("both at the last second", 86_399, 1, day(0)),
@@ -165,7 +166,7 @@ mod tests {
             ("::1", "0:0:0:0::/64"),
             ("64:ff9b:1::192.0.2.1", "64:ff9b:1:0:0:0:c000:201"),
         ] {
-            assert_eq!(address(&ClientNetwork::of(of.parse().unwrap())), want);
+            assert_eq!(address(&ClientNetwork::from_address(of.parse().unwrap())), want);
         }
     }
 }

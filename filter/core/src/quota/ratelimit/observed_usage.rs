@@ -78,8 +78,9 @@ impl ObservedUsage {
     /// Returns the observed state of a plan's windows, in the plan's order.
     pub(crate) fn states(&self, windows: &[Window], now: Micros) -> Vec<WindowState> {
         let state = |window: &Window| {
-            let known = self.of(window.per, now);
-            let interval = known.map_or_else(|| Interval::of(window.per, now), |known| known.interval);
+            let known = self.window(window.per, now);
+            let interval =
+                known.map_or_else(|| Interval::containing(window.per, now), |known| known.interval);
             let used = known.map_or(0, |known| known.used);
             WindowState { per: window.per, max: window.max, used, interval }
         };
@@ -94,7 +95,7 @@ impl ObservedUsage {
     pub(crate) fn first(&self, windows: &[Window], cost: u64, recheck: bool, now: Micros) -> NextCall {
         let states = self.states(windows, now);
         let is_refused = |state: &&WindowState| {
-            let known = self.of(state.per, now);
+            let known = self.window(state.per, now);
             !state.has_room_for(cost) && known.is_some_and(|known| known.refused_at == Some(state.max))
         };
         let refused = states.iter().filter(is_refused).map(WindowState::reset).max();
@@ -129,12 +130,12 @@ impl ObservedUsage {
     fn may_have_few_left(&self, windows: &[Window], cost: u64, now: Micros) -> bool {
         let many = cost.saturating_mul(FEW_REQUESTS);
         let has_many = |window: &Window| {
-            self.of(window.per, now).is_some_and(|known| window.max.saturating_sub(known.used) >= many)
+            self.window(window.per, now).is_some_and(|known| window.max.saturating_sub(known.used) >= many)
         };
         !windows.iter().all(has_many)
     }
 
-    fn of(&self, per: Period, now: Micros) -> Option<ObservedWindow> {
+    fn window(&self, per: Period, now: Micros) -> Option<ObservedWindow> {
         self.0.get(per.number()).copied().flatten().filter(|known| now < known.interval.end)
     }
 }
@@ -156,7 +157,12 @@ mod tests {
     const MONTH: Window = Window { max: 100, per: Period::Month };
 
     fn state(window: Window, used: u64) -> WindowState {
-        WindowState { per: window.per, max: window.max, used, interval: Interval::of(window.per, NOW) }
+        WindowState {
+            per: window.per,
+            max: window.max,
+            used,
+            interval: Interval::containing(window.per, NOW),
+        }
     }
 
     fn observed(states: &[WindowState]) -> ObservedUsage {
@@ -200,7 +206,7 @@ mod tests {
     fn a_recorded_refusal_applies_to_the_same_cost_and_maximum() {
         let mut observed = observed(&[state(DAY, 4)]);
         observed.refuse(&[state(DAY, 4)], 2);
-        let reset = Interval::of(Period::Day, NOW).end;
+        let reset = Interval::containing(Period::Day, NOW).end;
         let refuse = NextCall::Refuse { reset };
         let first = |windows: &[Window], cost, recheck, now| observed.first(windows, cost, recheck, now);
         assert_eq!(first(&[DAY], 2, false, NOW), refuse);
@@ -231,7 +237,7 @@ mod tests {
             "a refusal would do no harm"
         );
         let full = observed(&[state(MINUTE, 10), state(MONTH, 50)]);
-        let reset = Interval::of(Period::Minute, NOW).end;
+        let reset = Interval::containing(Period::Minute, NOW).end;
         assert_eq!(after_query(&full, &[MINUTE, MONTH], false), NextCall::Refuse { reset });
     }
 
@@ -242,12 +248,12 @@ mod tests {
         assert_eq!(observed.states(&[DAY], NOW)[0].used, 4, "a response that was overtaken");
         observed.observe(&[state(DAY, 2)]);
         assert_eq!(observed.states(&[DAY], NOW)[0].used, 2, "a query: the service has lost data");
-        let tomorrow = Interval::of(Period::Day, NOW).end;
+        let tomorrow = Interval::containing(Period::Day, NOW).end;
         assert_eq!(
             observed.states(&[DAY], tomorrow)[0],
-            WindowState { used: 0, interval: Interval::of(Period::Day, tomorrow), ..state(DAY, 0) }
+            WindowState { used: 0, interval: Interval::containing(Period::Day, tomorrow), ..state(DAY, 0) }
         );
-        let next = WindowState { interval: Interval::of(Period::Day, tomorrow), ..state(DAY, 1) };
+        let next = WindowState { interval: Interval::containing(Period::Day, tomorrow), ..state(DAY, 1) };
         observed.refuse(&[state(DAY, 5)], 1);
         observed.observe(&[next]);
         assert_eq!(observed.states(&[DAY], tomorrow)[0].used, 1);

@@ -174,7 +174,7 @@ mod tests {
             response(&[status(CAPACITY, 4, CAPACITY - 3, 34_185), status(CAPACITY, 6, CAPACITY, 9)]);
         let states =
             read(&Outcome::Message(&message), &requested(&[Period::Day, Period::Month]), NOW).unwrap();
-        let want = |per, used| WindowState { per, max: 5, used, interval: Interval::of(per, NOW) };
+        let want = |per, used| WindowState { per, max: 5, used, interval: Interval::containing(per, NOW) };
         assert_eq!(states, [want(Period::Day, 3), want(Period::Month, 0)]);
     }
 

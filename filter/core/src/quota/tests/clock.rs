@@ -39,7 +39,11 @@ fn a_worker_whose_clock_is_behind_counts_in_the_later_window() {
     assert_eq!(shared.served(FREE, 2, midnight), 2);
     let behind = shared.request(FREE, 1, before);
     assert_eq!(behind.decision, Decision::Admitted);
-    assert_eq!(behind.states[0].interval, Interval::of(Period::Day, midnight), "the later day is returned");
+    assert_eq!(
+        behind.states[0].interval,
+        Interval::containing(Period::Day, midnight),
+        "the later day is returned"
+    );
     assert_eq!(shared.served(FREE, 9, before), 2);
     assert_eq!(shared.served(FREE, 9, midnight), 0, "it has five, for both clocks");
 }
@@ -61,7 +65,11 @@ fn a_clock_that_was_far_ahead_neither_refuses_nor_grants_more() {
     assert_eq!(shared.served(PRO, 60, next_year), 60);
     let present = shared.request(PRO, 1, at(0));
     assert_eq!((present.decision, present.states[0].used), (Decision::Admitted, 61), "the count is kept");
-    assert_eq!(present.states[0].interval, Interval::of(Period::Month, at(0)), "in the present month");
+    assert_eq!(
+        present.states[0].interval,
+        Interval::containing(Period::Month, at(0)),
+        "in the present month"
+    );
     assert_eq!(shared.served(PRO, 200, at(1)), 39);
     assert_eq!(shared.served(PRO, 200, at(10 * DAY_S)), 100, "and resets with it");
 }
@@ -84,7 +92,7 @@ fn a_later_window_is_used_if_it_starts_within_the_clock_slack() {
         let plan = [window(5, per)];
         assert_eq!(shared.served(&plan, 2, ahead), 2, "{why}");
         let state = shared.states(&plan, now)[0];
-        let want = Interval::of(per, if is_used { ahead } else { now });
+        let want = Interval::containing(per, if is_used { ahead } else { now });
         assert_eq!((state.interval, state.used), (want, 2), "{why}");
     }
 }
@@ -97,7 +105,7 @@ proptest! {
         per in prop::sample::select(vec![Period::Second, Period::Minute, Period::Hour, Period::Day]),
         steps in prop::collection::vec((-100_i64..=160, 1_u64..4), 1..150),
     ) {
-        let length_s = Interval::of(per, at(0)).length_s();
+        let length_s = Interval::containing(per, at(0)).length_s();
         let slack_s = length_s.min(CLOCK_STEP_S_MAX);
         let plan: [Window; 1] = [window(6, per)];
         let mut shared = SharedBuckets::default();

@@ -21,7 +21,7 @@ fn a_plan_that_returns_continues_with_its_count() {
     assert_eq!(shared.served(FREE, 9, at(10)), 5, "the count of the month is not that of the day");
     assert_eq!(shared.states(PRO, at(20))[0].used, 40, "nor the count of the day that of the month");
     assert_eq!(shared.served(PRO, 200, at(20)), 60);
-    let december = Interval::of(Period::Month, at(0)).end;
+    let december = Interval::containing(Period::Month, at(0)).end;
     assert_eq!(shared.served(PRO, 200, december), 100, "the month after is another one");
 }
 

@@ -24,7 +24,7 @@ fn a_refused_request_counts_in_no_window() {
     assert_eq!(shared.served(PLAN, 30, at(60)), 10);
     assert_eq!(shared.served(PLAN, 30, at(120)), 5, "now the month is full");
     assert_eq!(used(&shared, 120), [25, 5], "the minute did not count the refusal");
-    let month_ends = Interval::of(Period::Month, at(0)).end;
+    let month_ends = Interval::containing(Period::Month, at(0)).end;
     let month = Decision::Refused { exhausted: vec![Period::Month], reset: month_ends };
     assert_eq!(shared.request(PLAN, 1, at(121)).decision, month);
 }
@@ -101,7 +101,7 @@ proptest! {
             second += pause_s;
             let now = at(second);
             let used = |model: &[(Interval, Period, u64)], per| {
-                let present = (Interval::of(per, now), per);
+                let present = (Interval::containing(per, now), per);
                 model.iter().filter(|(i, p, _)| (*i, *p) == present).map(|(_, _, cost)| *cost).sum::<u64>()
             };
             let fits = plan.iter().all(|w| cost == 0 || used(&model, w.per) + cost <= w.max);
@@ -109,7 +109,7 @@ proptest! {
             let spending = shared.request(&plan, cost, now);
             prop_assert_eq!(spending.decision == Decision::Admitted, fits);
             if fits {
-                model.extend(plan.iter().map(|w| (Interval::of(w.per, now), w.per, cost)));
+                model.extend(plan.iter().map(|w| (Interval::containing(w.per, now), w.per, cost)));
             } else {
                 prop_assert_eq!(&before.value, &shared.value, "a refused request changes nothing");
             }

@@ -19,7 +19,7 @@ fn response(status: u16, should_retry: Option<&str>, body: &str) -> StripeRespon
     let fields = [(&b"request-id"[..], &b"req_1"[..])].into_iter().chain(retry);
     let headers = HeaderMap::from_fields(fields);
     let outcome = Outcome::Response { status, headers: &headers, body: body.as_bytes() };
-    StripeResponse::of(&outcome, |body| Ok(body.len()))
+    StripeResponse::from_outcome(&outcome, |body| Ok(body.len()))
 }
 
 fn error(kind: &str, code: &str, param: &str, message: &str) -> String {
@@ -140,7 +140,10 @@ fn a_call_without_a_response_is_transient() {
         (Outcome::Failed { grpc_status: 14 }, CalloutError::GrpcStatus(14)),
     ];
     for (outcome, want) in cases {
-        assert_eq!(StripeResponse::<()>::of(&outcome, |_| Ok(())), StripeResponse::Transient(want.into()));
+        assert_eq!(
+            StripeResponse::<()>::from_outcome(&outcome, |_| Ok(())),
+            StripeResponse::Transient(want.into())
+        );
     }
 }
 
@@ -148,7 +151,7 @@ fn a_call_without_a_response_is_transient() {
 fn a_success_that_cannot_be_read_may_work_later() {
     let headers = HeaderMap::default();
     let outcome = Outcome::Response { status: 200, headers: &headers, body: b"<html>" };
-    let answer = StripeResponse::of(&outcome, super::super::customer::Customer::parse);
+    let answer = StripeResponse::from_outcome(&outcome, super::super::customer::Customer::parse);
     assert!(matches!(answer, StripeResponse::Transient(TransientError::Unreadable(_))), "{answer:?}");
 }
 

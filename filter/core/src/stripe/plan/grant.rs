@@ -98,7 +98,7 @@ impl<'a> RelevantSubscription<'a> {
             Some(best) => best.current_period_end_s,
             None => self.subscription.current_period_end_s(),
         };
-        let shown = Shown::of(self.subscription, period_end_s, grace_until_s);
+        let shown = Shown::new(self.subscription, period_end_s, grace_until_s);
         Some(Grant { plan, subscription: &self.subscription.id, shown, keeps })
     }
 

@@ -51,7 +51,7 @@ pub(super) enum Renewal {
 
 impl Renewal {
     /// Determines the plan that the oldest open invoice of a subscription charges for a whole period.
-    pub(super) fn of(
+    pub(super) fn new(
         subscription: &Subscription,
         owed: &OpenInvoices,
         catalog: &Catalog<'_>,
@@ -88,7 +88,7 @@ impl Renewal {
 impl Offer {
     /// Determines what the subscription sells according to the catalog. If an item maps to a plan, unmapped
     /// items are add-ons.
-    pub(super) fn of(subscription: &Subscription, catalog: &Catalog<'_>, products: &Products) -> Self {
+    pub(super) fn new(subscription: &Subscription, catalog: &Catalog<'_>, products: &Products) -> Self {
         let mut offer = Offer {
             best: None,
             complete: !subscription.items.is_empty(),

@@ -22,7 +22,7 @@ pub(crate) enum SoldPlan {
 
 impl SoldPlan {
     /// Returns the highest plan that the subscription's items sell.
-    pub(crate) fn of(subscription: &Subscription, catalog: &Catalog<'_>, products: &Products) -> Self {
+    pub(crate) fn new(subscription: &Subscription, catalog: &Catalog<'_>, products: &Products) -> Self {
         let sells = |item: &Item| catalog.sells(&item.price, products);
         let plans = subscription.items.iter().enumerate().filter_map(|(index, item)| match sells(item) {
             Sells::Plan(rank) => Some((rank, index)),
@@ -61,7 +61,7 @@ mod tests {
     fn the_item_with_the_highest_plan_counts() {
         let world = World::new(Vec::new());
         let sold = |prices: &[&str]| {
-            SoldPlan::of(&subscription("sub_1", "active", prices), &world.catalog(), &world.products)
+            SoldPlan::new(&subscription("sub_1", "active", prices), &world.catalog(), &world.products)
         };
         let name = |sold: SoldPlan| sold.rank().map(|rank| world.plans.get(rank).name.clone());
         let item = |sold| match sold {

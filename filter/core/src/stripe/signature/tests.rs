@@ -207,7 +207,7 @@ fn one_header_field_is_read_and_several_are_refused() {
     };
     assert_eq!(signature_field(&of(&[])), Ok(None));
     assert_eq!(signature_field(&of(&[b"t=1"])), Ok(Some(&b"t=1"[..])));
-    let several = Err(SignatureError::Malformed(Malformed::SeveralFields));
+    let several = Err(SignatureError::Malformed(MalformedSignatureError::SeveralFields));
     assert_eq!(signature_field(&of(&[b"t=1", b"t=1"])), several);
     let missing = verify(None, BODY, [SECRET], Micros::from_secs(NOW_S), TOLERANCE);
     assert_eq!(missing, Err(SignatureError::Missing));

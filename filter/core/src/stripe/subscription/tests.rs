@@ -25,11 +25,11 @@ fn subscription(changes: &Value) -> Value {
     subscription
 }
 
-fn parse(changes: &Value) -> Result<Subscription, Unreadable> {
+fn parse(changes: &Value) -> Result<Subscription, UnreadableError> {
     Subscription::parse(subscription(changes).to_string().as_bytes())
 }
 
-fn page(subscriptions: &[Value], has_more: bool) -> Result<SubscriptionPage, Unreadable> {
+fn page(subscriptions: &[Value], has_more: bool) -> Result<SubscriptionPage, UnreadableError> {
     let body =
         json!({"object": "list", "data": subscriptions, "has_more": has_more, "url": "/v1/subscriptions"});
     SubscriptionPage::parse(body.to_string().as_bytes())

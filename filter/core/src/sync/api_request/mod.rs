@@ -16,7 +16,7 @@ mod subscriptions;
 use super::error::{Service, SyncError};
 use crate::config::SyncSettings;
 use crate::http::{Callout, Outcome};
-use crate::stripe::object::Unreadable;
+use crate::stripe::object::UnreadableError;
 use crate::stripe::outcome::StripeResponse;
 
 pub(crate) use billing_subscription::ReadBilling;
@@ -55,9 +55,9 @@ const OTHER_ACCOUNT: SyncError = SyncError::Credentials { service: Service::Stri
 fn stripe_response<T>(
     endpoint: &'static str,
     outcome: &Outcome<'_>,
-    parse: fn(&[u8]) -> Result<T, Unreadable>,
+    parse: fn(&[u8]) -> Result<T, UnreadableError>,
 ) -> Result<Option<T>, SyncError> {
-    object_in(endpoint, StripeResponse::of(outcome, parse))
+    object_in(endpoint, StripeResponse::from_outcome(outcome, parse))
 }
 
 /// Returns the object in a response of the endpoint; `None` if Stripe does not have it.

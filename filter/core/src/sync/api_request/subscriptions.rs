@@ -6,7 +6,7 @@ use crate::http::{Callout, Outcome};
 use crate::ids::{CustomerId, SubscriptionId};
 use crate::stripe::api::StripeApi;
 use crate::stripe::customer::Customer;
-use crate::stripe::object::Unreadable;
+use crate::stripe::object::UnreadableError;
 use crate::stripe::outcome::StripeResponse;
 use crate::stripe::subscription::{Subscription, SubscriptionPage};
 use crate::sync::error::SyncError;
@@ -41,7 +41,7 @@ impl ApiRequest for RetrieveSubscription {
             let mut page = SubscriptionPage::of_one(body)?;
             // Without the subscription the plan is unknown, so the sync fails and is retried.
             if !page.unreadable.is_empty() {
-                return Err(Unreadable::SUBSCRIPTION);
+                return Err(UnreadableError::SUBSCRIPTION);
             }
             Ok(match page.subscriptions.pop() {
                 Some(subscription) => SubscriptionResponse::Found(Box::new(subscription)),
@@ -76,7 +76,7 @@ impl ApiRequest for RetrieveRecorded {
     }
 
     fn read(&self, _: &SyncSettings, outcome: &Outcome<'_>) -> Result<RecordedResponse, SyncError> {
-        let answer = StripeResponse::of(outcome, |body| {
+        let answer = StripeResponse::from_outcome(outcome, |body| {
             let mut page = SubscriptionPage::of_one(body)?;
             Ok(match (page.unreadable.is_empty(), page.subscriptions.pop()) {
                 (false, _) => RecordedResponse::Unreadable,
@@ -169,7 +169,7 @@ impl ApiRequest for ListSubscriptions {
     }
 
     fn read(&self, _: &SyncSettings, outcome: &Outcome<'_>) -> Result<SubscriptionPage, SyncError> {
-        let response = StripeResponse::of(outcome, SubscriptionPage::parse);
+        let response = StripeResponse::from_outcome(outcome, SubscriptionPage::parse);
         let response = if self.other_mode_is_empty { response.with_other_mode_missing() } else { response };
         Ok(object_in("GET /v1/subscriptions", response)?.unwrap_or_default())
     }

@@ -60,7 +60,7 @@ impl SubjectAccount {
         let (rules, products) = (state.plan_rules(), state.products.fresh(now));
         let owned = stripe.owned(state, findings, account.subject, now).into_iter();
         let subscriptions = owned.map(|(subscription, named)| OwnedSubscription {
-            sold: SoldPlan::of(subscription, &rules.catalog, &products),
+            sold: SoldPlan::new(subscription, &rules.catalog, &products),
             subscription: subscription.clone(),
             via: named.via,
         });

@@ -214,7 +214,7 @@ fn plan_subscriptions(
 ) -> Vec<SubscriptionId> {
     let catalog = state.plan_rules().catalog;
     let sells_plan =
-        |subscription: &Subscription| SoldPlan::of(subscription, &catalog, products).rank().is_some();
+        |subscription: &Subscription| SoldPlan::new(subscription, &catalog, products).rank().is_some();
     let live = owned.iter().filter(|(subscription, named)| {
         named.via == Via::Metadata && subscription.status.is_live() && sells_plan(subscription)
     });

@@ -57,7 +57,7 @@ impl Call<'_> {
             phases: vec![SchedulePhase {
                 start: subscription.items.iter().map(|i| i.current_period_start).min().unwrap_or_default(),
                 end,
-                items: subscription.items.iter().map(PhaseItem::of).collect(),
+                items: subscription.items.iter().map(PhaseItem::new).collect(),
                 proration_behavior: "create_prorations".to_owned(),
                 metadata: StripeMetadata::new(),
             }],
@@ -93,7 +93,7 @@ impl Call<'_> {
 }
 
 impl PhaseItem {
-    fn of(item: &Item) -> Self {
+    fn new(item: &Item) -> Self {
         PhaseItem { price: item.price.clone(), quantity: item.quantity }
     }
 }

@@ -112,8 +112,8 @@ impl RatelimitStore {
     /// Returns what was observed of a counter.
     fn counter(&self, owner: CounterOwner<'_>, of: &CounterOf) -> Rc<ObservedCounter> {
         match owner {
-            CounterOwner::Subject(_) => self.signed_in.borrow_mut().of(of),
-            CounterOwner::Network(_) => self.anonymous.borrow_mut().of(of),
+            CounterOwner::Subject(_) => self.signed_in.borrow_mut().counter(of),
+            CounterOwner::Network(_) => self.anonymous.borrow_mut().counter(of),
         }
     }
 

@@ -123,7 +123,7 @@ impl ObservedCounters {
     }
 
     /// Returns what was observed of a counter.
-    pub(super) fn of(&mut self, of: &CounterOf) -> Rc<ObservedCounter> {
+    pub(super) fn counter(&mut self, of: &CounterOf) -> Rc<ObservedCounter> {
         if let Some(known) = self.known.get(of) {
             return Rc::clone(known);
         }
@@ -142,21 +142,25 @@ impl ObservedCounters {
 mod tests {
     use super::*;
 
-    fn of(subject: u32) -> CounterOf {
+    fn counter_of(subject: u32) -> CounterOf {
         CounterOf { subject: format!("user_{subject}"), limit: "asks".to_owned() }
     }
 
     #[test]
     fn the_oldest_is_removed_but_requests_keep_it() {
         let mut counters = ObservedCounters::new(2);
-        let first = counters.of(&of(1));
+        let first = counters.counter(&counter_of(1));
         first.query_started(InquiryId(1));
-        counters.of(&of(2));
-        assert_eq!(counters.of(&of(1)).query_in_progress(), Some(InquiryId(1)), "it is still known");
-        counters.of(&of(3));
+        counters.counter(&counter_of(2));
+        assert_eq!(
+            counters.counter(&counter_of(1)).query_in_progress(),
+            Some(InquiryId(1)),
+            "it is still known"
+        );
+        counters.counter(&counter_of(3));
         assert_eq!(counters.known.len(), 2);
         assert_eq!(counters.oldest_first.len(), 2);
-        assert_eq!(counters.of(&of(1)).query_in_progress(), None, "it was removed");
+        assert_eq!(counters.counter(&counter_of(1)).query_in_progress(), None, "it was removed");
         assert_eq!(first.query_in_progress(), Some(InquiryId(1)));
     }
 
