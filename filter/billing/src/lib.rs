@@ -13,6 +13,8 @@ impl Filter for BillingFilter {
     type Worker = BillingWorker;
     type Request = BillingRequest;
 
+    const READS_BODY: bool = true;
+
     fn configure(setup: Setup<'_>) -> Result<BillingWorker, String> {
         let configuration = config::read::<config::BillingSettings>(setup.document, setup.environment)
             .map_err(|error| error.to_string())?;

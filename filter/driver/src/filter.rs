@@ -10,6 +10,10 @@ pub trait Filter: 'static {
     /// The machine of one request.
     type Request: Machine<Worker = Self::Worker>;
 
+    /// Whether the filter reads the bodies of requests that it holds. The host must then hold the header
+    /// fields alone, so that the body arrives; for any other filter it holds the whole request.
+    const READS_BODY: bool;
+
     /// Reads the configuration. Called once in each worker thread.
     ///
     /// # Errors

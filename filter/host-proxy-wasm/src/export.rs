@@ -22,6 +22,13 @@ pub fn enter<F: Filter, T: Copy>(
     cell.try_with(run).unwrap_or(refused)
 }
 
+/// Returns how a filter holds header fields: with 1, `StopIteration`, Envoy continues with the body callbacks;
+/// a filter that does not read bodies uses 4, `StopAllIterationAndWatermark`, so that a body cannot carry a
+/// held request past it.
+pub const fn held_headers<F: Filter>() -> u32 {
+    if F::READS_BODY { 1 } else { 4 }
+}
+
 /// Returns the result of a callback for header fields: `held` if the request is held.
 pub fn headers_flow(flow: Flow, held: u32) -> u32 {
     match flow {
@@ -67,6 +74,7 @@ pub fn data_flow(flow: Flow) -> u32 {
 /// impl Filter for LetThrough {
 ///     type Worker = Worker;
 ///     type Request = Request;
+///     const READS_BODY: bool = false;
 ///     fn configure(_: Setup<'_>) -> Result<Worker, String> {
 ///         Ok(Worker)
 ///     }
@@ -79,9 +87,9 @@ pub fn data_flow(flow: Flow) -> u32 {
 /// ```
 ///
 /// The callbacks are `request_headers`, `request_body`, `request_trailers`, `response_headers`, `http_call`
-/// and `grpc_call`. A filter that names `request_body` needs `allow_on_headers_stop_iteration: true` in its
-/// PluginConfig; otherwise a held request never gets its body. A filter that does not name it holds the whole
-/// request in either case.
+/// and `grpc_call`. A filter that [reads bodies](Filter::READS_BODY) names `request_body`, and needs
+/// `allow_on_headers_stop_iteration: true` in its PluginConfig; otherwise a held request never gets its body.
+/// Any other filter holds the whole request in either case.
 ///
 /// On other targets than wasm32 it only checks the types.
 #[macro_export]
@@ -94,7 +102,7 @@ macro_rules! export_filter {
                 static CALLBACKS: ::std::cell::RefCell<$crate::Callbacks<$filter>> =
                     const { ::std::cell::RefCell::new($crate::Callbacks::new()) };
             }
-            const HELD_HEADERS: u32 = $crate::__held_headers!($($callback),+);
+            const HELD_HEADERS: u32 = $crate::export::held_headers::<$filter>();
 
             #[unsafe(no_mangle)]
             extern "C" fn proxy_on_context_create(context_id: u32, parent_id: u32) {
@@ -124,17 +132,6 @@ macro_rules! export_filter {
             $($crate::__known_callback!($callback);)+
         };
     };
-}
-
-/// Returns how a module holds header fields: with 1, `StopIteration`, Envoy continues with the body
-/// callbacks; a module without them uses 4, `StopAllIterationAndWatermark`, so that a body cannot carry a
-/// held request past it.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __held_headers {
-    () => { 4 };
-    (request_body $(, $rest:ident)*) => { 1 };
-    ($other:ident $(, $rest:ident)*) => { $crate::__held_headers!($($rest),*) };
 }
 
 #[doc(hidden)]

@@ -13,6 +13,8 @@ impl Filter for PlanGate {
     type Worker = GateWorker;
     type Request = GateRequest;
 
+    const READS_BODY: bool = false;
+
     fn configure(setup: Setup<'_>) -> Result<GateWorker, String> {
         let configuration = config::read::<config::PlanGateSettings>(setup.document, setup.environment)
             .map_err(|error| error.to_string())?;

@@ -14,6 +14,8 @@ impl Filter for StripeWebhook {
     type Worker = StripeWorker;
     type Request = StripeDelivery;
 
+    const READS_BODY: bool = true;
+
     fn configure(setup: Setup<'_>) -> Result<StripeWorker, String> {
         let configuration = config::read::<config::StripeWebhookSettings>(setup.document, setup.environment)
             .map_err(|error| error.to_string())?;

@@ -33,6 +33,8 @@ impl Filter for Gate {
     type Worker = GateWorker;
     type Request = GateRequest;
 
+    const READS_BODY: bool = false;
+
     fn configure(_: Setup<'_>) -> Result<GateWorker, String> {
         let environment = |name: &str| (name == "CLERK_JWT_KEY").then(|| PEM.to_owned());
         let configuration = config::read::<config::PlanGateSettings>(DOCUMENT.as_bytes(), &environment)

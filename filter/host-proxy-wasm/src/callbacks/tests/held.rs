@@ -20,6 +20,8 @@ impl Filter for Webhook {
     type Worker = StripeWorker;
     type Request = StripeDelivery;
 
+    const READS_BODY: bool = true;
+
     fn configure(_: Setup<'_>) -> Result<StripeWorker, String> {
         let environment = |name: &str| {
             (name == "STRIPE_WEBHOOK_SECRET").then(|| "whsec_0123456789abcdef0123456789abcdef".to_owned())

@@ -81,6 +81,8 @@ impl Filter for Scripted {
     type Worker = Worker;
     type Request = ScriptedMachine;
 
+    const READS_BODY: bool = true;
+
     fn configure(setup: Setup<'_>) -> Result<Worker, String> {
         match setup.document.escape_ascii().to_string() {
             wrong if wrong == "wrong" => Err("rejected by the test".to_owned()),
