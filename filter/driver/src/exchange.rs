@@ -12,8 +12,9 @@ use tollgate_core::http::{Forward, Reply};
 ///         forward
 ///  Held ───────────▶ Forwarded
 ///   │                    │ the trailers cannot be cleaned
-///   │ reply, refuse      ▼
+///   │ reply, refuse,     ▼
 ///   └───────────────▶ Replied
+///     response of the host itself
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
@@ -101,9 +102,13 @@ impl<M> Exchange<M> {
     }
 
     /// Sets the header fields of the response. Those that the host rejects are left out: the request was
-    /// permitted.
+    /// permitted. A request that is still held has a response of the host itself, such as 413, and gets no
+    /// other.
     pub(crate) fn respond<H: Host>(&mut self, host: &mut H) {
         self.responded = true;
+        if self.stage == Stage::Held {
+            self.stage = Stage::Replied;
+        }
         for (name, value) in std::mem::take(&mut self.respond_with) {
             if let Err(HostError(status)) = host.set_response_header(name, value.as_bytes()) {
                 let detail = "the host did not set a header field of a response";

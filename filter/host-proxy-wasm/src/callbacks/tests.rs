@@ -105,6 +105,18 @@ fn a_reply_stops_everything() {
 }
 
 #[test]
+fn a_held_request_with_a_response_of_the_host_gets_no_other() {
+    let mut dispatch = dispatch();
+    then([Action::Wait, reply(403)]);
+    assert_eq!(dispatch.request_headers(REQUEST, false), Flow::Pause);
+    // The body was larger than the host's buffer, say.
+    dispatch.response_headers(REQUEST);
+    assert_eq!(dispatch.request_body(REQUEST, 10, true), Flow::Pause);
+    assert_eq!(scripted::events(), []);
+    assert_eq!(inputs().len(), 1);
+}
+
+#[test]
 fn a_body_is_passed_when_complete_and_its_size_before_that() {
     let mut dispatch = dispatch();
     scripted::with(|host| host.buffers.insert(BufferType::REQUEST_BODY, b"abcde".to_vec()));
