@@ -5,6 +5,7 @@
 
 use crate::abi::{self, BorrowedChunks, BorrowedFields, CalloutMessage, CalloutStartError, Stream};
 use crate::grpc::{self, GrpcCall};
+use crate::handles::RequestHandle;
 use crate::thread_state;
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -25,7 +26,7 @@ pub(crate) enum Token {
 /// The end of a request's callout.
 #[derive(Debug)]
 pub(crate) struct EndedCallout {
-    pub(crate) request_id: u32,
+    pub(crate) request: RequestHandle,
     pub(crate) token: Token,
     pub(crate) result: CalloutResult,
 }
@@ -151,16 +152,20 @@ mod tests {
     fn beyond_the_maximum_the_newest_result_counts_as_a_failed_callout() {
         let ended = |request_id| {
             let token = Token::Http { request_id, callout_id: 1 };
-            EndedCallout { request_id, token, result: CalloutResult::Message(vec![1]) }
+            let request = RequestHandle::new(0, request_id);
+            EndedCallout { request, token, result: CalloutResult::Message(vec![1]) }
         };
         let count = u32::try_from(ENDED_MAX).unwrap();
         (0..=count).for_each(|request_id| push_ended(ended(request_id)));
         for request_id in 0..count {
             let ended = pop_ended().unwrap();
-            assert_eq!((ended.request_id, ended.result), (request_id, CalloutResult::Message(vec![1])));
+            assert_eq!(
+                (ended.request.request_id(), ended.result),
+                (request_id, CalloutResult::Message(vec![1]))
+            );
         }
         let newest = pop_ended().unwrap();
-        assert_eq!((newest.request_id, newest.result), (count, CalloutResult::Reset));
+        assert_eq!((newest.request.request_id(), newest.result), (count, CalloutResult::Reset));
         assert!(pop_ended().is_none());
     }
 }

@@ -1,6 +1,9 @@
 //! Envoy's pointers to data of this module: they are IDs. Nothing is read through them, so a stale one is
 //! harmless.
 
+use crate::filters::FilterKind;
+use crate::registry;
+
 /// The handle of a filter. Zero makes Envoy reject the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(transparent)]
@@ -39,7 +42,13 @@ impl RequestHandle {
         low_half(self.0 >> u32::BITS)
     }
 
-    /// Returns the ID of the request in its thread.
+    /// Returns the kind of the request's filter.
+    pub(crate) fn kind(self) -> FilterKind {
+        registry::kind_of(self.filter_id())
+    }
+
+    /// Returns the ID of the request in its thread. It is 0 if Envoy has destroyed the filter already, or if the
+    /// request was not started.
     pub(crate) fn request_id(self) -> u32 {
         low_half(self.0)
     }

@@ -4,27 +4,28 @@
 #![allow(unsafe_code, reason = "the name of an exported function must be the only one of its kind")]
 
 use crate::abi::{self, EnvoyBuffer, FilterConfig, Stream};
+use crate::filters::{FilterKind, with_dispatch};
 use crate::guard::{self, Decided, PANICS};
 use crate::handles::{FilterHandle, RequestHandle};
 use crate::host::Native;
 use crate::inquiry::Inquiries;
 use crate::registry::{self, RegisteredFilter};
-use crate::{grpc, worker};
-use plan_gate::PlanGate;
+use crate::{body, grpc, held, worker};
 use std::ffi::c_char;
 use tollgate_core::report::{Level, MetricKind};
-use tollgate_driver::{Dispatch, Flow, Host};
-
-/// The `filter_name` of the gate.
-const PLAN_GATE: &[u8] = b"plan_gate";
+use tollgate_driver::{Flow, Host};
 
 /// The result of a hook that lets the stream continue.
 const CONTINUE: u32 = 0;
-/// The result of the hook for header fields that holds the whole request: a body cannot carry it past the
-/// gate.
-const STOP_ALL_AND_WATERMARK: u32 = 4;
-/// The result of the hook for trailers that holds them.
+/// The result of the hooks for header fields and for trailers that holds them. The hook for the body is called
+/// nevertheless.
 const STOP: u32 = 1;
+/// The result of the hook for the body that holds it: Envoy adds it to its buffer. A body over the buffer's
+/// limit gets Envoy's 413.
+const STOP_AND_BUFFER: u32 = 1;
+/// The result of the hook for header fields that holds the whole request: a body cannot carry it past the
+/// filter.
+const STOP_ALL_AND_WATERMARK: u32 = 4;
 
 #[unsafe(no_mangle)]
 extern "C" fn envoy_dynamic_module_on_program_init() -> *const c_char {
@@ -42,24 +43,19 @@ extern "C" fn envoy_dynamic_module_on_http_filter_config_new(
 
 fn configure(config: FilterConfig, name: &[u8], document: Vec<u8>) -> FilterHandle {
     let mut host = Native::configuring(config);
-    if name != PLAN_GATE {
-        let line =
-            format!("filter_name: no filter \"{}\" in this build; known: \"plan_gate\"", name.escape_ascii());
-        host.log(Level::Error, &line);
+    let Some(kind) = FilterKind::of_name(name) else {
+        let known: Vec<&str> = FilterKind::ALL.iter().map(|kind| kind.name()).collect();
+        let (name, known) = (name.escape_ascii(), known.join(", "));
+        host.log(Level::Error, &format!("filter_name: no filter \"{name}\" in this build; it has {known}"));
         return FilterHandle::REFUSED;
-    }
-    // This checks the document; the state that requests share is created in each worker.
-    if !Dispatch::<PlanGate, Native>::new().configure(&mut host, 0, Some(&document)) {
+    };
+    if !kind.check(&mut host, &document) {
         return FilterHandle::REFUSED;
     }
     let panics = host.define_metric(MetricKind::Counter, PANICS).ok();
-    let filter_id = registry::add(RegisteredFilter {
-        document,
-        metrics: host.into_metrics(),
-        panics,
-        inquiries: Inquiries::new(config),
-    });
-    FilterHandle::new(filter_id)
+    let metrics = host.into_metrics();
+    let filter = RegisteredFilter { document, metrics, panics, inquiries: Inquiries::new(config) };
+    FilterHandle::new(registry::add(kind, filter))
 }
 
 #[unsafe(no_mangle)]
@@ -86,13 +82,47 @@ extern "C" fn envoy_dynamic_module_on_http_filter_request_headers(
     request: RequestHandle,
     end_of_stream: bool,
 ) -> u32 {
-    guard::run_request(stream, request, Decided::No, STOP_ALL_AND_WATERMARK, || {
+    let held = if request.kind().reads_body() { STOP } else { STOP_ALL_AND_WATERMARK };
+    guard::run_request(stream, request, Decided::No, held, || {
         let flow = worker::decide(stream, request, |worker, host| {
             #[cfg(feature = "test_panic")]
-            crate::test_panic::panic_on_demand(stream);
-            worker.dispatch.request_headers(host, request.request_id(), end_of_stream)
+            crate::test_panic::panic_on_demand(stream, "headers");
+            let request_id = request.request_id();
+            with_dispatch!(worker.dispatches, request.kind(), dispatch => {
+                dispatch.request_headers(host, request_id, end_of_stream)
+            })
         });
-        held_by(flow, STOP_ALL_AND_WATERMARK)
+        held_by(flow, held)
+    })
+}
+
+/// Handles a part of a body. A filter that does not read bodies has decided before the first part.
+#[unsafe(no_mangle)]
+extern "C" fn envoy_dynamic_module_on_http_filter_request_body(
+    stream: Stream,
+    request: RequestHandle,
+    end_of_stream: bool,
+) -> u32 {
+    if !request.kind().reads_body() {
+        return CONTINUE;
+    }
+    // Envoy may have replied with 413 and destroyed the filter before it calls this.
+    if request.request_id() == 0 {
+        return STOP_AND_BUFFER;
+    }
+    // A request that is not held was forwarded.
+    let otherwise = if held::get(request.request_id()).is_some() { STOP_AND_BUFFER } else { CONTINUE };
+    guard::run_request(stream, request, Decided::UnlessHeld, otherwise, || {
+        let size = body::size(stream);
+        let flow = worker::decide(stream, request, |worker, host| {
+            #[cfg(feature = "test_panic")]
+            crate::test_panic::panic_on_demand(stream, "body");
+            let request_id = request.request_id();
+            with_dispatch!(worker.dispatches, request.kind(), dispatch => {
+                dispatch.request_body(host, request_id, size, end_of_stream)
+            })
+        });
+        held_by(flow, STOP_AND_BUFFER)
     })
 }
 
@@ -103,7 +133,10 @@ extern "C" fn envoy_dynamic_module_on_http_filter_request_trailers(
 ) -> u32 {
     guard::run_request(stream, request, Decided::No, STOP, || {
         let flow = worker::decide(stream, request, |worker, host| {
-            worker.dispatch.request_trailers(host, request.request_id())
+            let request_id = request.request_id();
+            with_dispatch!(worker.dispatches, request.kind(), dispatch => {
+                dispatch.request_trailers(host, request_id)
+            })
         });
         held_by(flow, STOP)
     })
@@ -116,25 +149,21 @@ extern "C" fn envoy_dynamic_module_on_http_filter_response_headers(
     _end_of_stream: bool,
 ) -> u32 {
     guard::run_request(stream, request, Decided::Possibly, CONTINUE, || {
-        let request_id = request.request_id();
-        let mut host = Native::request(stream, request_id);
-        worker::enter((), |worker| worker.dispatch.response_headers(&mut host, request_id));
+        worker::respond(stream, request);
         CONTINUE
     })
 }
 
 #[unsafe(no_mangle)]
 extern "C" fn envoy_dynamic_module_on_http_filter_destroy(request: RequestHandle) {
-    guard::run((), || worker::remove_request(request.request_id()));
+    guard::run((), || worker::remove_request(request));
 }
 
 /// Ends a request while its stream can still be changed. Envoy calls this before it destroys the filter, also
 /// for a request that it sends again because of a redirect.
 #[unsafe(no_mangle)]
 extern "C" fn envoy_dynamic_module_on_http_filter_stream_complete(stream: Stream, request: RequestHandle) {
-    guard::run_request(stream, request, Decided::Possibly, (), || {
-        worker::end_request(stream, request.request_id())
-    });
+    guard::run_request(stream, request, Decided::Possibly, (), || worker::end_request(stream, request));
 }
 
 fn held_by(flow: Flow, held: u32) -> u32 {
@@ -157,7 +186,6 @@ unused_hooks! {
     // Null: a route cannot have its own configuration.
     envoy_dynamic_module_on_http_filter_per_route_config_new -> usize = 0;
     envoy_dynamic_module_on_http_filter_per_route_config_destroy;
-    envoy_dynamic_module_on_http_filter_request_body -> u32 = CONTINUE;
     envoy_dynamic_module_on_http_filter_response_body -> u32 = CONTINUE;
     envoy_dynamic_module_on_http_filter_response_trailers -> u32 = CONTINUE;
     envoy_dynamic_module_on_http_filter_local_reply -> u32 = CONTINUE;

@@ -4,7 +4,7 @@ use crate::abi::{self, FilterConfig, MapType, Stream};
 use crate::callout::{self, Token};
 use crate::headers::{self, REFUSED};
 use crate::registry::RegisteredFilter;
-use crate::{held, inquiry, kept, process, reply, shared_data, signature};
+use crate::{body, held, inquiry, kept, process, reply, shared_data, signature};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tollgate_core::http::{Callout, HeaderMap, Outcome, Reply};
@@ -256,9 +256,8 @@ impl Host for Native {
         headers::read(self.stream().map_err(HeadersError::Refused)?, MapType::RequestTrailers)
     }
 
-    /// Returns `None`: no filter here holds a body.
-    fn request_body(&mut self, _bytes: usize) -> Option<Vec<u8>> {
-        None
+    fn request_body(&mut self, bytes: usize) -> Option<Vec<u8>> {
+        body::read(self.stream().ok()?, bytes)
     }
 
     fn response_status(&mut self) -> Option<u16> {

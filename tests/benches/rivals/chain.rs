@@ -25,7 +25,7 @@ pub(crate) enum GateBuild {
 /// Returns the shipped configuration with direct responses and without an access log.
 fn shipped(build: &GateBuild) -> Standalone {
     let standalone = match build {
-        GateBuild::Wasm(modules) => Standalone::load().modules(modules),
+        GateBuild::Wasm(modules) => Standalone::wasm().modules(modules),
         GateBuild::Native => Standalone::native().modules(Modules::build()),
     };
     standalone

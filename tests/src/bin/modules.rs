@@ -9,7 +9,7 @@ use tollgate_tests::processes::envoy::{FILTERS, Standalone, load_time};
 #[tokio::main]
 async fn main() {
     let modules = Modules::build();
-    let all = Standalone::load().modules(modules);
+    let all = Standalone::wasm().modules(modules);
     for filter in FILTERS {
         let others = FILTERS.into_iter().filter(|other| *other != filter);
         let alone = others.fold(all.clone(), Standalone::without_filter);

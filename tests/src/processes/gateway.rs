@@ -42,9 +42,13 @@ pub const APPLICATION: &str = "https://app.example.com";
 /// RuntimeError: …`.
 const VM_FAILURE: &str = " failed: Uncaught ";
 
+/// How the log reports a panic of the dynamic module, also of one outside of a request, which no metric counts.
+const MODULE_PANIC: &str = r#""cause":"a panic""#;
+
 /// A running gateway with its upstream and the fakes that it calls.
 ///
-/// When dropped, it ends all processes, and fails the test if a VM has crashed, so every test checks this.
+/// When dropped, it ends all processes, and fails the test if a VM has crashed or the dynamic module has panicked, so
+/// every test checks this.
 pub struct Gateway {
     /// Envoy with two worker threads, with the modules of the filters whose sections the document has.
     pub envoy: Envoy,
@@ -73,9 +77,17 @@ impl Gateway {
     /// # Panics
     /// If a part of it does not start, with the reason.
     pub async fn start_with_billing(edit: impl FnOnce(Standalone) -> Standalone) -> Gateway {
+        Self::start_build(Standalone::load(), edit).await
+    }
+
+    /// Starts a gateway with the billing endpoints of one build: [`Standalone::wasm`] or [`Standalone::native`].
+    ///
+    /// # Panics
+    /// If a part of it does not start, with the reason.
+    pub async fn start_build(shipped: Standalone, edit: impl FnOnce(Standalone) -> Standalone) -> Gateway {
         let (stripe, clerk) = (FakeStripe::start().await, FakeClerk::start().await);
         let backend = Backend::start().await;
-        let standalone = edit(wired_with_billing(&backend, &stripe, &clerk));
+        let standalone = edit(wired_with_billing(shipped, &backend, &stripe, &clerk));
         Self::start_standalone(stripe, clerk, backend, standalone).await
     }
 
@@ -176,7 +188,8 @@ impl Gateway {
     /// # Panics
     /// If it does not start.
     pub async fn replica_with_billing(&self, edit: impl FnOnce(Standalone) -> Standalone) -> Envoy {
-        let standalone = edit(wired_with_billing(&self.backend, &self.stripe, &self.clerk));
+        let shipped = Standalone::load();
+        let standalone = edit(wired_with_billing(shipped, &self.backend, &self.stripe, &self.clerk));
         standalone.without_unconfigured_filters().start().await
     }
 
@@ -206,22 +219,24 @@ impl Gateway {
         [0, 1].map(|worker| stats.value(&name(worker)))
     }
 
-    /// Allows VMs to crash from now on, for tests of a crash.
+    /// Allows VMs to crash and the dynamic module to panic from now on, for tests of that.
     pub fn allow_crashes(&self) {
         self.allows_crashes.store(true, Ordering::Relaxed);
     }
 
-    /// Fails the test if a VM has crashed since the start.
+    /// Fails the test if a VM has crashed or the dynamic module has panicked since the start.
     ///
     /// # Panics
-    /// If a VM has crashed, with what Envoy counted or logged.
+    /// In that case, with what Envoy counted or logged.
     pub async fn require_no_crash(&self) {
         let stats = self.envoy.stats().await;
         for filter in FILTERS {
             assert_eq!(stats.vm_reloads(filter), 0, "VMs of {filter} have crashed");
         }
+        assert_eq!(stats.plugin("tollgate.panics"), 0, "the dynamic module has panicked");
         let log = self.envoy.log();
-        assert_eq!(log.lines().find(|line| line.contains(VM_FAILURE)), None, "a VM has crashed");
+        let failure = |line: &&str| line.contains(VM_FAILURE) || line.contains(MODULE_PANIC);
+        assert_eq!(log.lines().find(failure), None, "a VM has crashed, or the dynamic module has panicked");
     }
 }
 
@@ -286,14 +301,19 @@ impl SharedGateway {
 
 /// Returns the shipped configuration without billing, with every cluster, key and secret set.
 fn wired(backend: &Backend, stripe: &FakeStripe, clerk: &FakeClerk) -> Standalone {
-    wired_with_billing(backend, stripe, clerk).without_billing()
+    wired_with_billing(Standalone::load(), backend, stripe, clerk).without_billing()
 }
 
-/// Returns the shipped configuration with every cluster, key and secret set.
-fn wired_with_billing(backend: &Backend, stripe: &FakeStripe, clerk: &FakeClerk) -> Standalone {
+/// Returns a shipped configuration with every cluster, key and secret set.
+fn wired_with_billing(
+    shipped: Standalone,
+    backend: &Backend,
+    stripe: &FakeStripe,
+    clerk: &FakeClerk,
+) -> Standalone {
     let addresses =
         [("upstream", backend.address()), ("stripe_api", stripe.addr()), ("clerk_api", clerk.addr())];
-    let standalone = Standalone::load()
+    let standalone = shipped
         .modules(Modules::build())
         .secret("stripe_api_key", stripe.key())
         .secret("clerk_secret_key", clerk.secret_key())

@@ -11,7 +11,6 @@ mod grpc;
 mod hostile;
 mod identity;
 mod keys;
-mod native;
 mod organizations;
 mod paths;
 mod plans;

@@ -8,10 +8,12 @@
 
 #![allow(unsafe_code, reason = "this is the foreign interface; everything above it is safe")]
 
+mod body;
 mod callout;
 mod raw;
 mod scheduler;
 
+pub(crate) use body::{BodyType, append_body, body_size, has_received_buffered_body};
 pub(crate) use callout::{
     BorrowedChunks, BorrowedFields, CalloutMessage, CalloutStartError, continue_decoding,
     reset_config_http_stream, reset_http_stream, start_config_http, start_config_http_stream, start_http,

@@ -173,6 +173,14 @@ callbacks! {
         body: ModuleBuffer,
         details: ModuleBuffer,
     );
+    fn envoy_dynamic_module_callback_http_get_body_size(stream: Stream, body: u32) -> usize = 0;
+    fn envoy_dynamic_module_callback_http_get_body_chunks_size(stream: Stream, body: u32) -> usize = 0;
+    fn envoy_dynamic_module_callback_http_get_body_chunks(
+        stream: Stream,
+        body: u32,
+        chunks: *mut EnvoyBuffer,
+    ) -> bool = false;
+    fn envoy_dynamic_module_callback_http_received_buffered_request_body(stream: Stream) -> bool = false;
     fn envoy_dynamic_module_callback_http_get_metadata_string(
         stream: Stream,
         source: u32,

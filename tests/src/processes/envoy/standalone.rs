@@ -21,9 +21,14 @@ pub const FILTERS: [&str; 3] = ["stripe_webhook", "billing", "plan_gate"];
 /// refused.
 const UNUSED: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 1);
 
-/// The environment variable that makes the tests use the dynamic module where it has the filter: set to any
+/// The environment variable that makes the tests use the dynamic module in place of the Wasm modules: set to any
 /// value.
 pub const NATIVE: &str = "TOLLGATE_NATIVE";
+
+/// Returns whether [`NATIVE`] selects the dynamic module.
+pub fn is_native_selected() -> bool {
+    std::env::var_os(NATIVE).is_some()
+}
 
 /// The shipped configuration before Envoy is started with it.
 ///
@@ -42,10 +47,14 @@ pub struct Standalone {
 }
 
 impl Standalone {
-    /// Loads the shipped file and prepares it for a test.
+    /// Loads the shipped file of the build that [`NATIVE`] selects, and prepares it for a test.
     pub fn load() -> Standalone {
-        let native = std::env::var_os(NATIVE).is_some();
-        Standalone::read(if native { "envoy/standalone-native.yaml" } else { "envoy/standalone.yaml" })
+        if is_native_selected() { Standalone::native() } else { Standalone::wasm() }
+    }
+
+    /// Loads the shipped file with the Wasm modules and prepares it for a test.
+    pub fn wasm() -> Standalone {
+        Standalone::read("envoy/standalone.yaml")
     }
 
     /// Loads the shipped file with the dynamic module and prepares it for a test.
