@@ -43,10 +43,25 @@ fn all<'a>(value: &'a Value, name: &str) -> Vec<(String, &'a Value)> {
 
 /// Returns which of Tollgate's filters an entry is, by its module or its name.
 pub(super) fn which(filter: &Value) -> Option<&'static str> {
+    if is_native(filter) {
+        let name = at(filter, "/typed_config/filter_name");
+        return SECTION_NAMES.iter().copied().find(|own| *name == **own);
+    }
     let config = filter.pointer("/typed_config/config")?;
     let file = config.pointer("/vm_config/code").map(ToString::to_string).unwrap_or_default();
     let is_of = |name: &&str| file.contains(&format!("{name}.wasm")) || config["name"] == **name;
     SECTION_NAMES.iter().copied().find(is_of)
+}
+
+/// Returns whether an entry is a filter of a dynamic module: the native build.
+fn is_native(filter: &Value) -> bool {
+    filter.pointer("/typed_config/dynamic_module_config").is_some()
+}
+
+/// Returns the document of one of Tollgate's filters.
+fn document_in(filter: &Value) -> &Value {
+    let pointer = if is_native(filter) { "/filter_config/value" } else { "/config/configuration/value" };
+    at(at(filter, "/typed_config"), pointer)
 }
 
 fn chain(location: &str, filters: &[Value], warnings: &mut Vec<Warning>) {
@@ -62,18 +77,49 @@ fn chain(location: &str, filters: &[Value], warnings: &mut Vec<Warning>) {
         warnings.push(Warning::new(format!("{location}[{cors}]"), text));
     }
     for (number, filter) in filters.iter().enumerate() {
-        let document = at(filter, "/typed_config/config/configuration/value");
-        if which(filter) == Some(GATE) && !ours.contains(&Some(BILLING)) && has_billing(document) {
+        if which(filter) == Some(GATE) && !ours.contains(&Some(BILLING)) && has_billing(document_in(filter)) {
             warnings.push(Warning::new(format!("{location}[{number}]"), UNSERVED));
         }
         if let Some(name) = which(filter) {
-            plugin(&format!("{location}[{number}].typed_config.config"), name, filter, warnings);
+            plugin(&format!("{location}[{number}].typed_config"), name, filter, warnings);
+        } else if is_of_module(filter) {
+            let known = SECTION_NAMES.join(", ");
+            let location = format!("{location}[{number}].typed_config.filter_name");
+            warnings.push(Warning::new(location, format!("the module has no such filter: it has {known}")));
         }
     }
 }
 
+/// Returns whether an entry loads Tollgate's dynamic module.
+fn is_of_module(filter: &Value) -> bool {
+    filter
+        .pointer("/typed_config/dynamic_module_config")
+        .is_some_and(|module| module.to_string().contains("tollgate"))
+}
+
 /// Checks the settings of one filter. They have the same names on Istio.
 pub(super) fn plugin(location: &str, name: &str, filter: &Value, warnings: &mut Vec<Warning>) {
+    match is_native(filter) {
+        true => native_filter(location, filter, warnings),
+        false => wasm_filter(&format!("{location}.config"), name, filter, warnings),
+    }
+}
+
+/// Checks the settings of a filter of the dynamic module. Envoy holds its requests back without a setting, and it
+/// sees Envoy's whole environment.
+fn native_filter(location: &str, filter: &Value, warnings: &mut Vec<Warning>) {
+    let module = at(filter, "/typed_config/dynamic_module_config");
+    if module["do_not_close"] != true {
+        let text =
+            "write true: otherwise an update of the listener can lose the counters and the processed events";
+        warnings.push(Warning::new(format!("{location}.dynamic_module_config.do_not_close"), text));
+    }
+    if document_of(document_in(filter)).is_none() {
+        warnings.push(Warning::new(format!("{location}.filter_config"), FORGOTTEN));
+    }
+}
+
+fn wasm_filter(location: &str, name: &str, filter: &Value, warnings: &mut Vec<Warning>) {
     let config = at(filter, "/typed_config/config");
     if config["failure_policy"] != "FAIL_RELOAD" {
         let text = "write FAIL_RELOAD: otherwise a crashed VM responds with 503 until Envoy restarts, or lets requests pass";
@@ -83,7 +129,7 @@ pub(super) fn plugin(location: &str, name: &str, filter: &Value, warnings: &mut 
         let text = format!("write `allow_on_headers_stop_iteration: true`, or {}", not_held(name));
         warnings.push(Warning::new(format!("{location}.allow_on_headers_stop_iteration"), text));
     }
-    let Some(document) = document_of(at(config, "/configuration/value")) else {
+    let Some(document) = document_of(document_in(filter)) else {
         warnings.push(Warning::new(format!("{location}.configuration"), FORGOTTEN));
         return;
     };

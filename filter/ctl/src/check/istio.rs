@@ -69,7 +69,7 @@ fn envoy_filter(patches: Resource<'_>, has_gate: bool, warnings: &mut Vec<Warnin
         let value = at(patch, "/patch/value");
         if let Some(name) = envoy::which(value) {
             let location =
-                patches.location(&format!("spec.configPatches[{number}].patch.value.typed_config.config"));
+                patches.location(&format!("spec.configPatches[{number}].patch.value.typed_config"));
             envoy::plugin(&location, name, value, warnings);
             reads_bodies |= READERS.contains(&name);
         }

@@ -128,11 +128,26 @@ fn shipped(from: &str, to: &str) -> String {
 const OF_THE_EXAMPLE: usize = 2;
 
 #[test]
-fn the_shipped_configuration_has_only_the_examples_warnings() {
-    let got = verdict(&shipped("plans:", "plans:"));
-    assert_eq!(got.errors, Vec::<String>::new());
-    assert_eq!(got.warnings.len(), OF_THE_EXAMPLE, "{:?}", got.warnings);
-    assert_eq!(got.locations.len(), 3, "once for each filter");
+fn the_shipped_configurations_have_only_the_examples_warnings() {
+    for file in ["standalone.yaml", "standalone-native.yaml"] {
+        let got = verdict(&shipped_file(file, "plans:", "plans:"));
+        assert_eq!(got.errors, Vec::<String>::new(), "{file}");
+        assert_eq!(got.warnings.len(), OF_THE_EXAMPLE, "{file}: {:?}", got.warnings);
+        assert_eq!(got.locations.len(), 3, "{file}: once for each filter");
+    }
+}
+
+#[test]
+fn the_settings_of_the_dynamic_module_are_checked() {
+    for (from, to, location, text) in [
+        ("do_not_close: true", "do_not_close: false", "dynamic_module_config.do_not_close", "write true"),
+        ("filter_name: billing", "filter_name: bilings", "filter_name", "it has stripe_webhook"),
+    ] {
+        let got = verdict(&shipped_file("standalone-native.yaml", from, to));
+        let warning = got.warnings.iter().find(|warning| warning.location.ends_with(location));
+        let warning = warning.unwrap_or_else(|| panic!("{from}: {:?}", got.warnings));
+        assert!(warning.text.contains(text), "{warning}");
+    }
 }
 
 #[test]
@@ -186,14 +201,16 @@ fn the_configuration_around_the_filters_is_checked() {
 
 #[test]
 fn the_filters_order_matters() {
-    let mut value: Value = serde_norway::from_str(&shipped("plans:", "plans:")).unwrap();
     let filters = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters";
-    value.pointer_mut(filters).unwrap().as_array_mut().unwrap().swap(2, 3);
-    let warnings = verdict(&value.to_string()).warnings;
-    assert!(warnings.iter().any(|warning| warning.text.contains("before plan_gate")), "{warnings:?}");
-    value.pointer_mut(filters).unwrap().as_array_mut().unwrap().swap(0, 1);
-    let warnings = verdict(&value.to_string()).warnings;
-    assert!(warnings.iter().any(|warning| warning.text.contains("cors")), "{warnings:?}");
+    for file in ["standalone.yaml", "standalone-native.yaml"] {
+        let mut value = shipped_values(file).remove(0);
+        value.pointer_mut(filters).unwrap().as_array_mut().unwrap().swap(2, 3);
+        let warnings = verdict(&value.to_string()).warnings;
+        assert!(warnings.iter().any(|warning| warning.text.contains("before plan_gate")), "{warnings:?}");
+        value.pointer_mut(filters).unwrap().as_array_mut().unwrap().swap(0, 1);
+        let warnings = verdict(&value.to_string()).warnings;
+        assert!(warnings.iter().any(|warning| warning.text.contains("cors")), "{warnings:?}");
+    }
 }
 
 #[test]
@@ -329,16 +346,20 @@ fn shipped_values(file: &str) -> Vec<Value> {
 #[test]
 fn a_billing_section_without_its_filter_causes_a_warning() {
     let is_of = |resource: &Value, name: &str| resource["metadata"]["name"] == name;
-    let mut envoy = shipped_values("standalone.yaml");
     let filters = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters";
-    envoy[0].pointer_mut(filters).unwrap().as_array_mut().unwrap().remove(2);
+    let without_billing = |file| {
+        let mut values = shipped_values(file);
+        values[0].pointer_mut(filters).unwrap().as_array_mut().unwrap().remove(2);
+        values
+    };
     let mut istio = shipped_values("istio/tollgate.yaml");
     istio[0]["items"].as_array_mut().unwrap().retain(|resource| !is_of(resource, "tollgate-billing"));
     let mut gateway = shipped_values("envoy-gateway/tollgate.yaml");
     let policy = gateway.iter_mut().find(|resource| resource["kind"] == "EnvoyExtensionPolicy").unwrap();
     policy["spec"]["wasm"].as_array_mut().unwrap().remove(1);
     for (file, values, location) in [
-        ("standalone.yaml", envoy, "http_filters[2]"),
+        ("standalone.yaml", without_billing("standalone.yaml"), "http_filters[2]"),
+        ("standalone-native.yaml", without_billing("standalone-native.yaml"), "http_filters[2]"),
         ("istio/tollgate.yaml", istio, "WasmPlugin tollgate-plan-gate: spec.pluginConfig"),
         ("envoy-gateway/tollgate.yaml", gateway, "EnvoyExtensionPolicy tollgate: spec.wasm[1]"),
     ] {
@@ -359,6 +380,11 @@ fn a_filter_without_a_document_causes_a_warning() {
             "standalone.yaml",
             "configuration: {\"@type\": type.googleapis.com/google.protobuf.Struct, value: *tollgate}",
             "x",
+        ),
+        (
+            "standalone-native.yaml",
+            "filter_config: {\"@type\": type.googleapis.com/google.protobuf.Struct, value: *tollgate}",
+            "typed_config.filter_config",
         ),
         ("istio/tollgate.yaml", "pluginConfig: *tollgate", "spec.pluginConfig"),
         ("envoy-gateway/tollgate.yaml", "    config: *tollgate", "spec.wasm[1].config"),
