@@ -2,6 +2,7 @@
 
 use crate::sorted::SortedMap;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// The position of a plan in the [`PlanTable`]: a higher rank is a higher plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -39,7 +40,7 @@ pub(crate) enum Limit {
     /// No limit; nothing is counted.
     Unlimited,
     /// Windows that all must have room. At most one of each [`Period`].
-    Windows(Vec<Window>),
+    Windows(Arc<[Window]>),
 }
 
 /// The maximum number of requests in each calendar period.

@@ -1,5 +1,5 @@
-//! Tests of the memory that a request uses while it is held, and that all of it is freed once the request is decided.
-//! The allocator of this test counts bytes.
+//! Tests of the memory that a request uses while it is held, that all of it is freed once the request is decided, and of
+//! the number of allocations. The allocator of this test counts them, and bytes.
 
 #![allow(unsafe_code, reason = "an allocator requires it")]
 #![allow(
@@ -11,7 +11,7 @@
 )]
 
 use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -19,15 +19,19 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::time::Duration;
 use tollgate_core::http::{HeaderMap, Reply};
+use tollgate_core::machine::{Verification, Version};
 use tollgate_core::time::Micros;
 use tollgate_core::webhook::{self, StripeDelivery};
 use tollgate_core::{Action, Input, Machine, config, gate};
+use tollgate_fixtures::own_key;
 
 struct Counting;
 
 thread_local! {
     /// The number of bytes that this thread has allocated and not freed.
     static LIVE: Cell<isize> = const { Cell::new(0) };
+    /// The number of times that this thread has allocated memory.
+    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
 }
 
 fn count(bytes: usize, sign: isize) {
@@ -40,6 +44,7 @@ fn count(bytes: usize, sign: isize) {
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(layout.size(), 1);
+        let _ = ALLOCATIONS.try_with(|allocations| allocations.set(allocations.get() + 1));
         // SAFETY: as above.
         unsafe { System.alloc(layout) }
     }
@@ -67,6 +72,9 @@ const PATH: &str = "/webhooks/stripe";
 
 /// The maximum number of bytes that a request may keep of a 60 KB header while it is held.
 const HELD_MAX: isize = 1024;
+
+/// The maximum number of allocations of a request whose token is in the cache, and which is counted.
+const ALLOCATIONS_MAX: usize = 23;
 
 fn document(more: Value) -> Vec<u8> {
     let mut document = json!({
@@ -325,4 +333,52 @@ fn a_decided_request_keeps_no_memory() {
         }
         assert_eq!(held_by(request), 0, "{path}");
     }
+}
+
+/// Returns a gate that counts requests below `/ask`.
+fn counting_gate() -> gate::GateWorker {
+    let document = json!({
+        "plans": [{"name": "free", "limits": {"asks": [{"max": 1000, "per": "month"}]}}],
+        "plan_gate": {
+            "issuer": "https://clerk.example.com", "keys": {"pem": {"env": "CLERK_JWT_KEY"}},
+            "authorized_parties": ["https://app.example.com"],
+            "rules": [{"name": "ask", "path_prefix": "/ask", "limit": "asks"}],
+        },
+    });
+    let key = |name: &str| (name == "CLERK_JWT_KEY").then(|| STANDARD.encode(own_key().public_der()));
+    let configuration = config::read::<config::PlanGateSettings>(document.to_string().as_bytes(), &key);
+    gate::GateWorker::new(configuration.expect("a valid document"), [7; 16]).expect("a gate")
+}
+
+/// Sends a request for `/ask` with a token whose signature is valid. Returns the number of allocations.
+fn allocations_of_a_request(worker: &mut gate::GateWorker) -> usize {
+    let header = json!({"alg": "RS256", "typ": "JWT"}).to_string();
+    let (issuer, party, exp) = ("https://clerk.example.com", "https://app.example.com", NOW.as_secs() + 60);
+    let claims =
+        json!({"iss": issuer, "azp": party, "sub": "user_1", "sid": "sess_1", "exp": exp}).to_string();
+    let token =
+        [header.as_bytes(), claims.as_bytes(), &[1; 256]].map(|part| URL_SAFE_NO_PAD.encode(part)).join(".");
+    let authorization = format!("Bearer {token}");
+    let fields = [(":method", "GET"), (":path", "/ask"), ("authorization", &authorization)];
+    let headers = HeaderMap::from_fields(fields.map(|(name, value)| (name.as_bytes(), value.as_bytes())));
+    let before = ALLOCATIONS.get();
+    let mut request = gate::GateRequest::default();
+    let mut input = Input::Head { headers, end_of_stream: true };
+    loop {
+        input = match request.handle(worker, NOW, input).action {
+            Action::Verify { .. } => Input::Verified(Verification::Valid),
+            Action::Load { .. } => Input::Loaded { value: None, version: Version::ABSENT },
+            Action::Swap { .. } => Input::Swapped { stored: true },
+            Action::Forward(_) => return ALLOCATIONS.get() - before,
+            action => panic!("{action:?}"),
+        };
+    }
+}
+
+#[test]
+fn a_request_with_a_cached_token_allocates_little() {
+    let mut worker = counting_gate();
+    allocations_of_a_request(&mut worker);
+    let count = allocations_of_a_request(&mut worker);
+    assert!((1..=ALLOCATIONS_MAX).contains(&count), "{count} allocations");
 }

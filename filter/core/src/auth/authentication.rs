@@ -98,7 +98,12 @@ impl Authentication {
     ) -> AuthProgress<V> {
         let (tokens, in_header, error) = match location::find(headers, state.cookie) {
             Ok(TokenLocation::Nothing) => (VecDeque::new(), false, TokenError::Missing),
-            Ok(TokenLocation::Bearer(token)) => (VecDeque::from([token.to_vec()]), true, TokenError::Missing),
+            // Most requests have a token that is in the cache, and need no copy of it.
+            Ok(TokenLocation::Bearer(token)) => match state.remembered(token, now) {
+                Some(Ok(value)) => return AuthProgress::Known(value),
+                Some(Err(error)) => (VecDeque::new(), true, error),
+                None => (VecDeque::from([token.to_vec()]), true, TokenError::Missing),
+            },
             Ok(TokenLocation::Cookies(tokens)) => {
                 let (tokens, error) = newest_first(state, &tokens, now);
                 (tokens, false, error)

@@ -288,5 +288,5 @@ fn windows(written: &[document::WrittenWindow], path: &str) -> Checked<Limit> {
         let max = names::between(window.max, 0..=WINDOW_COUNT_MAX, "", &field(&path, "max"))?;
         windows.push(Window { max, per: window.per });
     }
-    Ok(Limit::Windows(windows))
+    Ok(Limit::Windows(windows.into()))
 }

@@ -8,6 +8,7 @@ use crate::path::{self, PathPattern};
 use crate::plan_table::{PlanTable, Rank};
 use crate::sorted::SortedMap;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// The maximum number of rules. Each has its own metrics.
 pub(crate) const RULES_MAX: usize = 200;
@@ -62,7 +63,7 @@ pub(crate) enum Requirement {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Spend {
     /// The limit's name.
-    pub(crate) limit: String,
+    pub(crate) limit: Arc<str>,
     /// The cost of one request, at least 1.
     pub(crate) cost: u64,
 }
@@ -189,7 +190,7 @@ fn spend(written: &WrittenRule<'_>, plans: &PlanTable, at: &str) -> Checked<Opti
         return Err(ConfigError::new(field(at, "limit"), problem, cure));
     }
     let cost = names::between(written.cost.unwrap_or(1), 1..=COST_MAX, "", &field(at, "cost"))?;
-    Ok(Some(Spend { limit: limit.to_owned(), cost }))
+    Ok(Some(Spend { limit: limit.into(), cost }))
 }
 
 fn anonymous(written: &WrittenRule<'_>, plans: &PlanTable, at: &str) -> Checked<Option<Rank>> {

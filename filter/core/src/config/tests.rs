@@ -118,7 +118,7 @@ fn the_plans_are_read_as_written_and_plan_map_adds_to_them() {
     assert_eq!(pro.lookup_keys.iter().collect::<Vec<_>>(), ["pro_monthly"]);
     assert_eq!(pro.features.iter().collect::<Vec<_>>(), ["priority_support"]);
     let windows = vec![Window { max: 100, per: Period::Month }, Window { max: 10, per: Period::Minute }];
-    assert_eq!(pro.limits.get("asks"), Some(&Limit::Windows(windows)));
+    assert_eq!(pro.limits.get("asks"), Some(&Limit::Windows(windows.into())));
     let enterprise = plans.get(plans.rank_of("enterprise").unwrap());
     assert_eq!(enterprise.prices.iter().collect::<Vec<_>>(), ["price_8", "price_ent"]);
     assert!(enterprise.clerk_slugs.iter().eq(["enterprise_org"]));
@@ -150,7 +150,7 @@ fn the_gate_section_is_read_as_written() {
         limit: None,
         anonymous: None,
     };
-    let asks = Some(Spend { limit: "asks".to_owned(), cost: 1 });
+    let asks = Some(Spend { limit: "asks".into(), cost: 1 });
     let pro = Requirement::Plan(plans.rank_of("pro").unwrap());
     assert_eq!(
         section.rules,
@@ -214,7 +214,7 @@ fn the_other_forms_of_each_field_are_read() {
     assert_eq!(section.rules[1].anonymous, None);
     assert_eq!(section.rules[2].path, PathMatch::Exact(PathPattern::new("/x/")));
     assert_eq!(section.rules[2].require, Some(Requirement::Feature("priority_support".to_owned())));
-    assert_eq!(section.rules[2].limit, Some(Spend { limit: "asks".to_owned(), cost: 2 }));
+    assert_eq!(section.rules[2].limit, Some(Spend { limit: "asks".into(), cost: 2 }));
 }
 
 #[test]

@@ -7,6 +7,7 @@ use super::worker::GateWorker;
 use crate::config::{Requirement, Rule, Spend};
 use crate::plan_table::{Limit, PlanTable, Rank};
 use crate::time::Micros;
+use std::sync::Arc;
 
 /// The decision for a request that the plan allows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,16 +52,18 @@ pub(super) fn decide(
 
 fn spend(plans: &PlanTable, plan: Rank, spend: Option<&Spend>) -> Result<PlanDecision, Refusal> {
     let Some(Spend { limit, cost }) = spend else { return Ok(PlanDecision::Pass) };
-    let serves = |rank| match plans.get(rank).limits.get(limit) {
+    let serves = |rank| match plans.get(rank).limits.get(&**limit) {
         Some(Limit::Unlimited) => true,
         Some(Limit::Windows(windows)) => windows.iter().all(|window| *cost <= window.max),
         None => false,
     };
-    match plans.get(plan).limits.get(limit) {
+    match plans.get(plan).limits.get(&**limit) {
         Some(Limit::Unlimited) => Ok(PlanDecision::Pass),
-        Some(Limit::Windows(windows)) if serves(plan) => {
-            Ok(PlanDecision::Count(Charge { limit: limit.clone(), cost: *cost, windows: windows.clone() }))
-        }
+        Some(Limit::Windows(windows)) if serves(plan) => Ok(PlanDecision::Count(Charge {
+            limit: Arc::clone(limit),
+            cost: *cost,
+            windows: Arc::clone(windows),
+        })),
         // The cost exceeds the maximum at any time, so waiting would not help.
         _ => Err(Refusal::PlanRequired {
             plan: plans.get(plan).name.clone(),
@@ -76,8 +79,8 @@ pub(super) fn is_liftable(plans: &PlanTable, plan: Rank, refusal: &Refusal) -> b
             required.is_some()
         }
         Refusal::QuotaExceeded { limit, .. } => {
-            let own = plans.get(plan).limits.get(limit);
-            lowest(plans, plan, |above| plans.get(above).limits.get(limit) != own).is_some()
+            let own = plans.get(plan).limits.get(&**limit);
+            lowest(plans, plan, |above| plans.get(above).limits.get(&**limit) != own).is_some()
         }
         _ => false,
     }

@@ -7,6 +7,7 @@ use crate::problem::Problem;
 use crate::quota::WindowState;
 use crate::quota::calendar::rfc3339;
 use crate::time::Micros;
+use std::sync::Arc;
 
 /// The methods of the usage path.
 pub(super) const USAGE_METHODS: &str = "GET, HEAD";
@@ -49,7 +50,7 @@ pub(crate) enum Refusal {
         /// The caller's plan.
         plan: String,
         /// The limit's name.
-        limit: String,
+        limit: Arc<str>,
         /// The tightest of its windows.
         tightest: WindowState,
         /// The time when all windows have room again.
@@ -130,7 +131,7 @@ impl Refusal {
                 let detail =
                     format!("the plan {plan} allows {limit} {} a {}", tightest.max, tightest.per.name());
                 let problem = Problem::new(429, "quota_exceeded", detail)
-                    .with("limit", limit.as_str())
+                    .with("limit", &**limit)
                     .with("max", tightest.max)
                     .with("per", tightest.per.name())
                     .with("reset", rfc3339(*reset));

@@ -60,8 +60,9 @@ pub(super) fn with_identity(
     principal: &Principal,
     now: Micros,
 ) -> Forward {
-    let mut forward = without_identity(context);
     let configured = &worker.gate.identity_headers;
+    let mut forward = without_identity(context);
+    forward.set.reserve_exact(configured.len());
     if let Some(caller) = principal.caller() {
         let session = &caller.session;
         if configured.contains(&IdentityHeader::User) {

@@ -4,6 +4,7 @@ use crate::config::{PathMatch, Rule, Unmatched};
 use crate::http::HeaderMap;
 use crate::override_fields::OverrideFields;
 use crate::path::RequestPath;
+use std::borrow::Cow;
 
 /// The rule for a request, or the reason why there is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +66,8 @@ impl<'a> RuleSet<'a> {
             Some(hosts) => hosts,
             None => return Guard::AmbiguousHost,
         };
-        let Some(methods) = self.methods(headers, overrides) else { return Guard::AmbiguousMethod };
+        let own_method = headers.get(":method").unwrap_or_default();
+        let Some(methods) = self.methods(&own_method, overrides) else { return Guard::AmbiguousMethod };
         let guard = self.of_all_readings(&path, &hosts, &methods);
         match replaced.iter().all(|path| self.of_all_readings(path, &hosts, &methods) == guard) {
             true => guard,
@@ -85,21 +87,24 @@ impl<'a> RuleSet<'a> {
 
     /// Returns the host of a request and those of overriding header fields; one empty host if no rule has a
     /// host. Returns `None` if a host is not plain.
-    fn hosts<'b>(self, headers: &'b HeaderMap, overrides: &'b OverrideFields) -> Option<Vec<&'b [u8]>> {
+    fn hosts<'b>(self, headers: &'b HeaderMap, overrides: &'b OverrideFields) -> Option<Cow<'b, [&'b [u8]]>> {
         if self.rules.iter().all(|rule| rule.host.is_none()) {
-            return Some(vec![b""]);
+            return Some(Cow::Borrowed(&[b""]));
         }
         let own = headers.get(":authority").unwrap_or_default();
         let others = overrides.hosts.get()?.iter().map(Vec::as_slice);
         std::iter::once(own).chain(others).map(host_of).collect()
     }
 
-    /// Returns the method of a request and, if there are rules for methods, those of overriding header
+    /// Returns the request's own method and, if there are rules for methods, those of overriding header
     /// fields. Returns `None` if there are too many.
-    fn methods<'b>(self, headers: &'b HeaderMap, overrides: &'b OverrideFields) -> Option<Vec<&'b [u8]>> {
-        let mut methods = vec![headers.get(":method").unwrap_or_default()];
+    fn methods<'b>(self, own: &'b &'b [u8], overrides: &'b OverrideFields) -> Option<Cow<'b, [&'b [u8]]>> {
+        let mut methods = Cow::Borrowed(std::slice::from_ref(own));
         if self.depend_on_methods() {
-            methods.extend(overrides.methods.get()?.iter().map(Vec::as_slice));
+            let others = overrides.methods.get()?;
+            if !others.is_empty() {
+                methods.to_mut().extend(others.iter().map(Vec::as_slice));
+            }
         }
         Some(methods)
     }

@@ -13,6 +13,7 @@ use crate::quota::LimitUsage;
 use crate::sorted::SortedMap;
 use crate::time::Micros;
 use serde::Serialize;
+use std::sync::Arc;
 
 /// The body of the response.
 #[derive(Serialize)]
@@ -44,7 +45,7 @@ impl UsageRequest {
                 Limit::Unlimited => {
                     limits.insert(name.clone(), LimitUsage::UNLIMITED);
                 }
-                Limit::Windows(windows) => to_read.push((name.clone(), windows.clone())),
+                Limit::Windows(windows) => to_read.push((name.as_str().into(), Arc::clone(windows))),
             }
         }
         (UsageRequest { limits }, CounterReading::begin(&worker.store, owner, to_read, now))
@@ -53,7 +54,7 @@ impl UsageRequest {
     /// Adds the usage of limits whose counters were read.
     pub(super) fn add(&mut self, states: Vec<LimitState>) {
         for LimitState { limit, windows } in states {
-            self.limits.insert(limit, LimitUsage::new(&windows));
+            self.limits.insert(limit.as_ref().to_owned(), LimitUsage::new(&windows));
         }
     }
 

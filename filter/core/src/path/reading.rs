@@ -93,6 +93,13 @@ pub(super) fn has_dot_segment(path: &[u8]) -> bool {
 
 /// Returns the segments that this reader keeps, each after a slash, in lower case.
 pub(super) fn folded(path: &[u8], reader: PathReader) -> Vec<u8> {
+    if is_plain(path) {
+        return path.strip_suffix(b"/").unwrap_or(path).to_ascii_lowercase();
+    }
+    folded_by_character(path, reader)
+}
+
+fn folded_by_character(path: &[u8], reader: PathReader) -> Vec<u8> {
     let end = path.iter().position(|byte| reader.is_cut && is_end(*byte)).unwrap_or(path.len());
     let mut text = Vec::with_capacity(end);
     characters(path.get(..end).unwrap_or_default(), reader, |byte| text.push(byte));
@@ -111,6 +118,13 @@ pub(super) fn folded(path: &[u8], reader: PathReader) -> Vec<u8> {
         folded.extend(segment.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }));
     }
     folded
+}
+
+/// Returns whether all readers read the path as it is, except for the case of its letters and a slash at its end.
+fn is_plain(path: &[u8]) -> bool {
+    path.starts_with(b"/")
+        && !path.windows(2).any(|pair| pair == b"//")
+        && path.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'_'))
 }
 
 fn is_end(byte: u8) -> bool {
@@ -178,4 +192,30 @@ fn overlong(bytes: &[u8]) -> Option<(u8, &[u8])> {
         _ => return None,
     };
     Some((((high & 1) << 6) | (low & 0x3f), rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_plain_path_is_folded_as_by_character(path in "(/[A-Za-z0-9_-]{0,3}){0,5}") {
+            for reader in PathReader::all() {
+                let path = path.as_bytes();
+                prop_assert_eq!(folded(path, reader), folded_by_character(path, reader));
+            }
+        }
+    }
+
+    #[test]
+    fn other_characters_make_a_path_not_plain() {
+        for path in
+            ["", "ask", "//ask", "/ask//b", "/a.b", "/a;b", "/a+b", "/a b", "/a%41", "/a\\b", "/\u{e4}"]
+        {
+            assert!(!is_plain(path.as_bytes()), "{path}");
+        }
+        assert!(is_plain(b"/Ask_1/b-c/") && is_plain(b"/"));
+    }
 }

@@ -2,6 +2,7 @@
 
 use super::window_state::WindowState;
 use crate::time::Micros;
+use std::fmt::Write;
 
 /// The largest Integer of a structured field (RFC 9651 §3.3.1).
 const INTEGER_MAX: u64 = 999_999_999_999_999;
@@ -11,14 +12,13 @@ const INTEGER_MAX: u64 = 999_999_999_999_999;
 ///
 /// draft-ietf-httpapi-ratelimit-headers-11 §§3–4. `w` is the length of this window, which for a month varies.
 pub(crate) fn ietf(limit: &str, state: &WindowState, now: Micros) -> [(&'static str, String); 2] {
-    let name = quoted(limit);
     let quota = state.max.min(INTEGER_MAX);
     let remaining = state.remaining().min(INTEGER_MAX);
     // The last representable window may have the length 0, but `w` must not be 0.
     let length_s = state.interval.length_s().max(1);
     [
-        ("ratelimit-policy", format!("{name};q={quota};w={length_s}")),
-        ("ratelimit", format!("{name};r={remaining};t={}", seconds_until(state.reset(), now))),
+        ("ratelimit-policy", item(limit, [("q", quota), ("w", length_s)])),
+        ("ratelimit", item(limit, [("r", remaining), ("t", seconds_until(state.reset(), now))])),
     ]
 }
 
@@ -44,19 +44,30 @@ fn seconds_until(reset: Micros, now: Micros) -> u64 {
     span.as_secs().saturating_add(u64::from(span.subsec_nanos() > 0))
 }
 
-/// Returns a String of a structured field (RFC 9651 §3.3.3), which may only contain printable ASCII.
-fn quoted(text: &str) -> String {
-    let mut quoted = String::with_capacity(text.len().saturating_add(2));
-    quoted.push('"');
+/// Returns an Item of a structured field with parameters: `"asks";r=88;t=864000`.
+fn item(name: &str, parameters: [(&str, u64); 2]) -> String {
+    // Room for two integers, so that the buffer need not grow.
+    const PARAMETERS_BYTES: usize = 40;
+    let mut item = String::with_capacity(name.len().saturating_add(PARAMETERS_BYTES));
+    push_quoted(&mut item, name);
+    for (parameter, value) in parameters {
+        // Writing to a String never fails.
+        let _ = write!(item, ";{parameter}={value}");
+    }
+    item
+}
+
+/// Adds a String of a structured field (RFC 9651 §3.3.3), which may only contain printable ASCII.
+fn push_quoted(field: &mut String, text: &str) {
+    field.push('"');
     for c in text.chars() {
         match c {
-            '"' | '\\' => quoted.extend(['\\', c]),
-            ' '..='~' => quoted.push(c),
-            _ => quoted.push('?'),
+            '"' | '\\' => field.extend(['\\', c]),
+            ' '..='~' => field.push(c),
+            _ => field.push('?'),
         }
     }
-    quoted.push('"');
-    quoted
+    field.push('"');
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ use crate::quota::{Seed, WindowState};
 use crate::report::Report;
 use crate::time::Micros;
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// The store of one worker thread.
 #[derive(Clone, Debug)]
@@ -47,11 +48,11 @@ impl Store {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Charge {
     /// The limit's name.
-    pub(super) limit: String,
+    pub(super) limit: Arc<str>,
     /// The cost of the request.
     pub(super) cost: u64,
     /// The windows of the plan in force. There must be room in each.
-    pub(super) windows: Vec<Window>,
+    pub(super) windows: Arc<[Window]>,
 }
 
 /// A request that is being counted.
@@ -90,7 +91,7 @@ pub(super) enum Counted {
 #[derive(Debug, Default)]
 pub(super) struct LimitState {
     /// The limit's name.
-    pub(super) limit: String,
+    pub(super) limit: Arc<str>,
     /// The windows, in the plan's order.
     pub(super) windows: Vec<WindowState>,
 }
@@ -153,7 +154,7 @@ impl CounterReading {
     pub(super) fn begin(
         store: &Store,
         owner: CounterOwner<'_>,
-        limits: Vec<(String, Vec<Window>)>,
+        limits: Vec<(Arc<str>, Arc<[Window]>)>,
         now: Micros,
     ) -> ReadProgress {
         if limits.is_empty() {

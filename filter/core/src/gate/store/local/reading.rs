@@ -8,6 +8,7 @@ use crate::quota::{Callers, CounterKey, Fingerprint, peek};
 use crate::time::Micros;
 use std::collections::VecDeque;
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// Counters that are being read.
 #[derive(Debug)]
@@ -16,7 +17,7 @@ pub(in crate::gate) struct LocalReading {
     callers: Callers,
     /// The bytes that identify the owner.
     owner: Vec<u8>,
-    to_read: VecDeque<(String, Vec<Window>)>,
+    to_read: VecDeque<(Arc<str>, Arc<[Window]>)>,
     step: ReadingStep,
     read: Vec<LimitState>,
 }
@@ -37,7 +38,7 @@ impl LocalReading {
     pub(in crate::gate) fn begin(
         store: Rc<LocalStore>,
         owner: CounterOwner<'_>,
-        limits: Vec<(String, Vec<Window>)>,
+        limits: Vec<(Arc<str>, Arc<[Window]>)>,
     ) -> ReadProgress {
         let reading = LocalReading {
             store,

@@ -9,13 +9,14 @@ use crate::quota::ratelimit::CounterOf;
 use crate::report::Report;
 use crate::time::Micros;
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// Counters that are being read.
 #[derive(Debug)]
 pub(in crate::gate) struct RatelimitReading {
     store: Rc<RatelimitStore>,
     /// The limits, each with the number of its windows.
-    limits: Vec<(String, usize)>,
+    limits: Vec<(Arc<str>, usize)>,
     /// The windows of all limits.
     query: WindowsQuery,
 }
@@ -25,7 +26,7 @@ impl RatelimitReading {
     pub(in crate::gate) fn begin(
         store: Rc<RatelimitStore>,
         owner: CounterOwner<'_>,
-        limits: Vec<(String, Vec<Window>)>,
+        limits: Vec<(Arc<str>, Arc<[Window]>)>,
         now: Micros,
     ) -> ReadProgress {
         let (mut names, mut query, mut of) = (Vec::new(), Vec::new(), Vec::new());
