@@ -4,6 +4,7 @@
 use super::bucket::{ANONYMOUS, BUCKET_BYTES_MAX, SIGNED_IN};
 use super::fingerprint::Fingerprint;
 use siphasher::sip128::{Hasher128, SipHasher13};
+use std::fmt::Write;
 use std::hash::Hasher;
 use std::num::NonZeroU32;
 
@@ -127,7 +128,8 @@ impl BucketTable {
         let bucket = hash.h1.checked_rem(u64::from(self.buckets.get())).unwrap_or(0);
         let mut shared_key = String::with_capacity(self.prefix.len().saturating_add(10));
         shared_key.push_str(&self.prefix);
-        shared_key.push_str(&bucket.to_string());
+        // Writing to a String never fails.
+        let _ = write!(shared_key, "{bucket}");
         CounterKey { shared_key, fingerprint: Fingerprint(hash.as_bytes()) }
     }
 }
