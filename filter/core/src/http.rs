@@ -248,8 +248,8 @@ pub struct Reply {
 pub struct Forward {
     /// The request header fields to remove, spelled as in the request.
     pub remove: Vec<Vec<u8>>,
-    /// The request header fields to set; each replaces the client's field with the same name.
-    pub set: Vec<(&'static str, Vec<u8>)>,
+    /// The request header fields to add. Those of the client with the same names must be among the removed.
+    pub add: Vec<(&'static str, Vec<u8>)>,
     /// The header fields to set on the response.
     pub respond_with: Vec<(&'static str, String)>,
     /// Whether the machine needs [`Input::Responded`](crate::Input::Responded), the status of the response.

@@ -143,8 +143,8 @@ fn change_request<H: Host>(host: &mut H, forward: &Forward) -> Result<(), HostEr
     for name in &forward.remove {
         host.remove_request_header(name)?;
     }
-    for (name, value) in &forward.set {
-        host.set_request_header(name, value)?;
+    for (name, value) in &forward.add {
+        host.add_request_header(name, value)?;
     }
     Ok(())
 }

@@ -139,11 +139,11 @@ pub trait Host {
     /// [`HostError`] if they are not removed.
     fn remove_request_header(&mut self, name: &[u8]) -> Result<(), HostError>;
 
-    /// Replaces all request header fields named `name` with one field.
+    /// Adds a header field to the request, which has none of this name.
     ///
     /// # Errors
-    /// [`HostError`] if they are not replaced.
-    fn set_request_header(&mut self, name: &str, value: &[u8]) -> Result<(), HostError>;
+    /// [`HostError`] if it is not added.
+    fn add_request_header(&mut self, name: &str, value: &[u8]) -> Result<(), HostError>;
 
     /// Removes all trailer fields named `name` from the request.
     ///

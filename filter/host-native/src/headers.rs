@@ -18,6 +18,12 @@ pub(crate) fn set(stream: Stream, map: MapType, name: &str, value: &[u8]) -> Res
     set.then_some(()).ok_or(REFUSED)
 }
 
+/// Adds a field. A value that would break the message framing is not added.
+pub(crate) fn add(stream: Stream, map: MapType, name: &str, value: &[u8]) -> Result<(), HostError> {
+    let added = is_field_value_safe(value) && abi::add_header(stream, map, name.as_bytes(), value);
+    added.then_some(()).ok_or(REFUSED)
+}
+
 /// Removes all fields named `name`. It is not an error if there are none.
 pub(crate) fn remove(stream: Stream, map: MapType, name: &[u8]) -> Result<(), HostError> {
     abi::remove_header(stream, map, name).then_some(()).ok_or(REFUSED)

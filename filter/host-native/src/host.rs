@@ -269,8 +269,8 @@ impl Host for Native {
         headers::remove(self.stream()?, MapType::RequestHeaders, name)
     }
 
-    fn set_request_header(&mut self, name: &str, value: &[u8]) -> Result<(), HostError> {
-        headers::set(self.stream()?, MapType::RequestHeaders, name, value)
+    fn add_request_header(&mut self, name: &str, value: &[u8]) -> Result<(), HostError> {
+        headers::add(self.stream()?, MapType::RequestHeaders, name, value)
     }
 
     fn remove_request_trailer(&mut self, name: &[u8]) -> Result<(), HostError> {

@@ -23,6 +23,14 @@ pub(crate) fn set(map: MapType, name: &str, value: &[u8]) -> Result<(), Status> 
     abi::replace_header_map_value(map, name.as_bytes(), value).ok()
 }
 
+/// Adds a field. A value that would break the message framing is not added.
+pub(crate) fn add(map: MapType, name: &str, value: &[u8]) -> Result<(), Status> {
+    if !is_field_value_safe(value) {
+        return Err(Status::BAD_ARGUMENT);
+    }
+    abi::add_header_map_value(map, name.as_bytes(), value).ok()
+}
+
 /// Removes all fields named `name`. It is not an error if there are none.
 pub(crate) fn remove(map: MapType, name: &[u8]) -> Result<(), Status> {
     abi::remove_header_map_value(map, name).ok()

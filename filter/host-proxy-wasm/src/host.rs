@@ -119,8 +119,8 @@ impl Host for ProxyWasm {
         Ok(headers::remove(MapType::REQUEST_HEADERS, name)?)
     }
 
-    fn set_request_header(&mut self, name: &str, value: &[u8]) -> Result<(), HostError> {
-        Ok(headers::set(MapType::REQUEST_HEADERS, name, value)?)
+    fn add_request_header(&mut self, name: &str, value: &[u8]) -> Result<(), HostError> {
+        Ok(headers::add(MapType::REQUEST_HEADERS, name, value)?)
     }
 
     fn remove_request_trailer(&mut self, name: &[u8]) -> Result<(), HostError> {

@@ -62,26 +62,26 @@ pub(super) fn with_identity(
 ) -> Forward {
     let configured = &worker.gate.identity_headers;
     let mut forward = without_identity(context);
-    forward.set.reserve_exact(configured.len());
+    forward.add.reserve_exact(configured.len());
     if let Some(caller) = principal.caller() {
         let session = &caller.session;
         if configured.contains(&IdentityHeader::User) {
-            forward.set.push(("x-tollgate-user", session.user.as_str().into()));
+            forward.add.push(("x-tollgate-user", session.user.as_str().into()));
         }
         if let Some(organization) = &session.organization
             && configured.contains(&IdentityHeader::Organization)
         {
-            forward.set.push(("x-tollgate-organization", organization.as_str().into()));
+            forward.add.push(("x-tollgate-organization", organization.as_str().into()));
         }
         if let Some(session) = &session.session
             && configured.contains(&IdentityHeader::Session)
         {
-            forward.set.push(("x-tollgate-session", session.as_str().into()));
+            forward.add.push(("x-tollgate-session", session.as_str().into()));
         }
     }
     if !principal.lacks_organization() && configured.contains(&IdentityHeader::Plan) {
         let plan = worker.plans.get(principal.plan(&worker.plans, now));
-        forward.set.push(("x-tollgate-plan", plan.name.as_bytes().into()));
+        forward.add.push(("x-tollgate-plan", plan.name.as_bytes().into()));
     }
     forward
 }

@@ -58,10 +58,10 @@ impl<'a> Receipt<'a> {
     /// Returns how to forward the request to the upstream: without the fields in `remove`, with the fields
     /// that report the event and the result.
     pub(super) fn forward(&self, labels: &SourceLabels, remove: Vec<Vec<u8>>) -> Forward {
-        let set = vec![
+        let add = vec![
             (labels.event_field, self.event.as_str().into()),
             (labels.result_field, self.status.as_str().into()),
         ];
-        Forward { remove, set, ..Forward::default() }
+        Forward { remove, add, ..Forward::default() }
     }
 }

@@ -203,8 +203,8 @@ impl Host for MemoryHost {
         Ok(())
     }
 
-    fn set_request_header(&mut self, name: &str, value: &[u8]) -> Result<(), HostError> {
-        self.request().set.push((name.to_owned(), value.to_vec()));
+    fn add_request_header(&mut self, name: &str, value: &[u8]) -> Result<(), HostError> {
+        self.request().added.push((name.to_owned(), value.to_vec()));
         Ok(())
     }
 

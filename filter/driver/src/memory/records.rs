@@ -25,7 +25,7 @@ pub struct MemoryRequest {
     /// The names of the request header fields that were removed.
     pub removed: Vec<Vec<u8>>,
     /// The request header fields that were set.
-    pub set: Vec<(String, Vec<u8>)>,
+    pub added: Vec<(String, Vec<u8>)>,
     /// The response header fields that were set.
     pub response: Vec<(String, Vec<u8>)>,
     /// The status of the upstream's response.

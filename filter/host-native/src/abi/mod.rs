@@ -163,6 +163,19 @@ pub(crate) fn header(stream: Stream, map: MapType, name: &str) -> Option<Vec<u8>
     found.then(|| value.to_vec())
 }
 
+/// Adds a field. Returns false if Envoy rejects it.
+pub(crate) fn add_header(stream: Stream, map: MapType, name: &[u8], value: &[u8]) -> bool {
+    // SAFETY: `stream` is the one of the running hook; Envoy copies both.
+    unsafe {
+        raw::envoy_dynamic_module_callback_http_add_header(
+            stream,
+            map as u32,
+            ModuleBuffer::of(name),
+            ModuleBuffer::of(value),
+        )
+    }
+}
+
 /// Replaces all fields named `name` with one field. Returns false if Envoy rejects it.
 pub(crate) fn set_header(stream: Stream, map: MapType, name: &[u8], value: &[u8]) -> bool {
     // SAFETY: `stream` is the one of the running hook; Envoy copies both.

@@ -159,6 +159,12 @@ callbacks! {
         index: usize,
         count: *mut usize,
     ) -> bool = false;
+    fn envoy_dynamic_module_callback_http_add_header(
+        stream: Stream,
+        map: u32,
+        key: ModuleBuffer,
+        value: ModuleBuffer,
+    ) -> bool = false;
     fn envoy_dynamic_module_callback_http_set_header(
         stream: Stream,
         map: u32,

@@ -50,6 +50,7 @@ pub(crate) struct CallResult {
 pub(crate) enum Event {
     Logged(u32, String),
     Set(MapType, String, Vec<u8>),
+    Added(MapType, String, Vec<u8>),
     Removed(MapType, String),
     Continued,
     Replied { status: u16, details: Vec<u8>, body: Vec<u8>, headers: Vec<u8>, grpc_status: i32 },
@@ -145,6 +146,11 @@ pub(crate) fn buffer_bytes(buffer: BufferType, start: usize, max: usize) -> Resu
 pub(crate) fn header_map_pairs(map: MapType) -> Result<Vec<u8>, Status> {
     let behave = |host: &mut Host| host.maps.get(&map).cloned().ok_or(Status::NOT_FOUND);
     call("get_header_map_pairs", behave, |response| response.bytes)
+}
+
+pub(crate) fn add_header_map_value(map: MapType, name: &[u8], value: &[u8]) -> Status {
+    let event = Event::Added(map, text(name), value.to_vec());
+    done("add_header_map_value", event)
 }
 
 pub(crate) fn replace_header_map_value(map: MapType, name: &[u8], value: &[u8]) -> Status {

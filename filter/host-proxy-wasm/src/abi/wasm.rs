@@ -18,6 +18,13 @@ unsafe extern "C" {
         size: *mut usize,
     ) -> u32;
     fn proxy_get_header_map_pairs(map: u32, data: *mut *mut u8, size: *mut usize) -> u32;
+    fn proxy_add_header_map_value(
+        map: u32,
+        name: *const u8,
+        name_size: usize,
+        value: *const u8,
+        value_size: usize,
+    ) -> u32;
     fn proxy_replace_header_map_value(
         map: u32,
         name: *const u8,
@@ -153,6 +160,13 @@ pub(crate) fn buffer_bytes(buffer: BufferType, start: usize, max: usize) -> Resu
 pub(crate) fn header_map_pairs(map: MapType) -> Result<Vec<u8>, Status> {
     // SAFETY: the out-pointers are to locals of `returned`.
     returned(|data, size| unsafe { proxy_get_header_map_pairs(map.0, data, size) })
+}
+
+pub(crate) fn add_header_map_value(map: MapType, name: &[u8], value: &[u8]) -> Status {
+    // SAFETY: pointers and lengths are those of slices that outlive the call.
+    Status(unsafe {
+        proxy_add_header_map_value(map.0, name.as_ptr(), name.len(), value.as_ptr(), value.len())
+    })
 }
 
 pub(crate) fn replace_header_map_value(map: MapType, name: &[u8], value: &[u8]) -> Status {

@@ -38,7 +38,7 @@ fn dispatch() -> Callbacks<Scripted> {
 fn forward() -> Action {
     Action::Forward(Forward {
         remove: vec![b"x_old".to_vec()],
-        set: vec![("x-new", b"\xff".to_vec())],
+        add: vec![("x-new", b"\xff".to_vec())],
         respond_with: vec![("x-left", "3".to_owned())],
         ..Forward::default()
     })
@@ -48,7 +48,7 @@ fn forward() -> Action {
 fn forwarded() -> Vec<Event> {
     vec![
         Event::Removed(MapType::REQUEST_HEADERS, "x_old".to_owned()),
-        Event::Set(MapType::REQUEST_HEADERS, "x-new".to_owned(), b"\xff".to_vec()),
+        Event::Added(MapType::REQUEST_HEADERS, "x-new".to_owned(), b"\xff".to_vec()),
     ]
 }
 

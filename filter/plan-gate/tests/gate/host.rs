@@ -309,7 +309,7 @@ impl GateAnswer {
     /// Returns a field of the forwarded request.
     pub(super) fn upstream(&self, name: &str) -> Option<&str> {
         assert!(self.0.reply.is_none(), "not forwarded: {self:?}");
-        found(self.0.set.iter().map(|(name, value)| (name.as_str(), value.as_slice())), name)
+        found(self.0.added.iter().map(|(name, value)| (name.as_str(), value.as_slice())), name)
     }
 
     /// Returns the names of the fields that were removed from the forwarded request.

@@ -110,7 +110,7 @@ fn an_ignored_event_gets_a_response_or_is_forwarded_with_its_fields() {
     let Action::Forward(forward) = action else { panic!("{action:?}") };
     let want =
         [("x-tollgate-other-event", b"msg_1".to_vec()), ("x-tollgate-other-result", b"ignored".to_vec())];
-    assert_eq!(forward.set, want);
+    assert_eq!(forward.add, want);
 }
 
 #[test]

@@ -5,13 +5,13 @@ use serde_json::json;
 use std::collections::BTreeSet;
 use tollgate_driver::CalloutResult;
 
-/// Returns the two header fields that are set, and the names of those that are removed.
+/// Returns the two header fields that are added, and the names of those that are removed.
 fn forwarded(delivered: &Delivered) -> (Vec<String>, Vec<String>) {
     let end = delivered.forwarded.as_ref().and_then(|run| run.end.as_ref());
-    let Some(DeliveryEnd::Forwarded { set, removed }) = end else { panic!("{delivered:?}") };
+    let Some(DeliveryEnd::Forwarded { added, removed }) = end else { panic!("{delivered:?}") };
     let text = |bytes: &[u8]| bytes.escape_ascii().to_string();
-    let set = set.iter().map(|(name, value)| format!("{name}: {}", text(value))).collect();
-    (set, removed.iter().map(|name| text(name)).collect())
+    let added = added.iter().map(|(name, value)| format!("{name}: {}", text(value))).collect();
+    (added, removed.iter().map(|name| text(name)).collect())
 }
 
 fn model() -> (Model, usize) {
@@ -31,13 +31,13 @@ fn an_event_and_its_duplicates_are_forwarded_with_the_result() {
         let mut sending = signed(&body, START_S);
         sending.headers.push(("x-tollgate-stripe-result", "forged".to_owned()));
         sending.headers.push(("x_tollgate_stripe_event", "forged".to_owned()));
-        let (set, removed) = forwarded(&model.send(&sending));
-        assert_eq!(set, ["x-tollgate-stripe-event: evt_0", "x-tollgate-stripe-result: processed"]);
+        let (added, removed) = forwarded(&model.send(&sending));
+        assert_eq!(added, ["x-tollgate-stripe-event: evt_0", "x-tollgate-stripe-result: processed"]);
         assert_eq!(removed, ["x-tollgate-stripe-result", "x_tollgate_stripe_event"]);
     }
     let event = model.world.stripe.emit("invoice.created", r#"{"id":"in_1"}"#, "{}", BTreeSet::new());
-    let (set, _) = forwarded(&model.deliver(event));
-    assert_eq!(set, ["x-tollgate-stripe-event: evt_1", "x-tollgate-stripe-result: ignored"]);
+    let (added, _) = forwarded(&model.deliver(event));
+    assert_eq!(added, ["x-tollgate-stripe-event: evt_1", "x-tollgate-stripe-result: ignored"]);
 }
 
 #[test]
@@ -51,8 +51,8 @@ fn an_event_is_remembered_after_the_upstream_accepted_it() {
         ("any response of the upstream", 200, "already_received"),
     ] {
         let delivered = model.deliver(event);
-        let (set, _) = forwarded(&delivered);
-        assert_eq!(set[1], format!("x-tollgate-stripe-result: {result}"), "{why}");
+        let (added, _) = forwarded(&delivered);
+        assert_eq!(added[1], format!("x-tollgate-stripe-result: {result}"), "{why}");
         assert_eq!(delivered.sent.is_empty(), result == "already_received", "{why}");
         model.respond(delivered, status);
     }

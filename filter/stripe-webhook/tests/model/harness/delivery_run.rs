@@ -71,8 +71,8 @@ pub(crate) enum DeliveryEnd {
     Replied(Reply),
     /// The filter forwarded the request to the upstream.
     Forwarded {
-        /// The header fields that the filter set.
-        set: Vec<(String, Vec<u8>)>,
+        /// The header fields that the filter added.
+        added: Vec<(String, Vec<u8>)>,
         /// The names of the header fields that the filter removed.
         removed: Vec<Vec<u8>>,
     },
@@ -107,8 +107,8 @@ impl DeliveryRun {
         self.end = match &request.reply {
             Some(reply) => Some(DeliveryEnd::Replied(reply.clone())),
             None if forwarded => {
-                let (set, removed) = (request.set.clone(), request.removed.clone());
-                Some(DeliveryEnd::Forwarded { set, removed })
+                let (added, removed) = (request.added.clone(), request.removed.clone());
+                Some(DeliveryEnd::Forwarded { added, removed })
             }
             None => None,
         };

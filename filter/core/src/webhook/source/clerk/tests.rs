@@ -227,6 +227,6 @@ fn a_forwarded_event_has_its_id_and_result_and_none_of_the_clients() {
     let Action::Forward(forward) = step.action else { panic!("{step:?}") };
     let want =
         [("x-tollgate-clerk-event", b"msg_1".to_vec()), ("x-tollgate-clerk-result", b"ignored".to_vec())];
-    assert_eq!(forward.set, want);
+    assert_eq!(forward.add, want);
     assert_eq!(forward.remove, [b"x-tollgate-clerk-event".to_vec()], "the other filter removes its own");
 }
