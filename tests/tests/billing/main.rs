@@ -2,6 +2,7 @@
 
 mod changes;
 mod checkout;
+mod clerk_billing;
 mod refusals;
 mod secrets;
 mod shared;

@@ -33,7 +33,7 @@ impl Shop {
 }
 
 /// Sells three plans, with a trial of one, and a purchase.
-fn selling(standalone: Standalone) -> Standalone {
+pub fn selling(standalone: Standalone) -> Standalone {
     standalone.document(|document| {
         document["plans"] = yaml(json!([
             {"name": "free", "limits": {"asks": [{"max": 5, "per": "day"}]}},
@@ -47,7 +47,8 @@ fn selling(standalone: Standalone) -> Standalone {
     })
 }
 
-fn yaml(value: Value) -> serde_norway::Value {
+/// Returns a value of a YAML document.
+pub fn yaml(value: Value) -> serde_norway::Value {
     serde_norway::to_value(value).expect("JSON is YAML")
 }
 

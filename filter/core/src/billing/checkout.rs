@@ -189,16 +189,28 @@ async fn refuse_second_subscription(
     if !account.unreadable.is_empty() {
         return Err(BillingError::transient("a subscription cannot be read"));
     }
+    refuse_beside_clerk_billing(cx, account)?;
     let Some(blocking) = blocking_subscription(account, &cx.shared.plans, plan) else { return Ok(()) };
     if let Some(alarm) = blocking.alarm {
         cx.effects.report(alarm);
     }
-    let view = SubscriptionView::read(cx, account).await?;
-    let sold = blocking.owned.sold.rank().map(|rank| cx.plan_name(rank).to_owned());
-    let plan = sold.unwrap_or_else(|| view.plan().to_owned());
     let status = blocking.owned.subscription.status.as_str().to_owned();
-    let actions = view.actions.into_iter().filter(|action| *action != "checkout").collect();
-    Err(BillingError::AlreadySubscribed { plan, status, actions })
+    let view = SubscriptionView::read(cx, account).await?;
+    Err(view.already_subscribed(cx, status, blocking.owned.sold.rank()))
+}
+
+/// Returns an error if the subject pays for a plan at Clerk Billing, or must pay for one, and has no subscription at
+/// Stripe that it could change.
+fn refuse_beside_clerk_billing(cx: &BillingContext, account: &SubjectAccount) -> Result<(), BillingError> {
+    let view = SubscriptionView::of_clerk_billing(cx, account);
+    let sold = account.clerk_item.as_ref();
+    match (view, sold) {
+        (Some(view), Some(sold)) => {
+            let status = sold.item.status.as_str().to_owned();
+            Err(view.already_subscribed(cx, status, sold.plan))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Returns the number of days of the plan's trial, and when it requires a payment method; `None` if the plan has no

@@ -79,6 +79,8 @@ pub(super) enum BillingError {
         plan: String,
         /// The subscription's status.
         status: String,
+        /// The seller of the plan, if it is not Stripe.
+        source: Option<&'static str>,
         /// The actions that are possible.
         actions: Vec<&'static str>,
     },
@@ -227,9 +229,13 @@ impl BillingError {
                 problem.header("retry-after", retry_after_s.to_string())
             }
             BillingError::IntervalRequired { intervals } => problem.with("intervals", intervals),
-            BillingError::AlreadySubscribed { plan, status, actions } => {
-                let problem = problem.with("plan", plan);
-                problem.with("subscription_status", status).with("actions", texts(&actions))
+            BillingError::AlreadySubscribed { plan, status, source, actions } => {
+                let problem = problem.with("plan", plan).with("subscription_status", status);
+                let problem = match source {
+                    Some(source) => problem.with("source", source),
+                    None => problem,
+                };
+                problem.with("actions", texts(&actions))
             }
             BillingError::ActionUnavailable { status, actions } => {
                 problem.with("subscription_status", status).with("actions", texts(&actions))

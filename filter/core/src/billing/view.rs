@@ -7,16 +7,26 @@ use super::owned::{ActionConditions, blocking_subscription, current, last_ended,
 use super::pending::{ManagedBy, cancels_at_s, pending, plan_item};
 use super::prices::PriceList;
 use super::response::{EndpointResponse, rfc3339};
+use crate::clerk::billing::{ClerkItemStatus, ShownItem};
+use crate::clerk::plan_source::PlanSource;
+use crate::plan_table::Rank;
 use crate::stripe::subscription::SubscriptionStatus;
 use crate::sync::{OwnedSubscription, SubjectAccount};
+use crate::time::Micros;
 use serde::Serialize;
 use std::rc::Rc;
+
+/// The `source` of a plan that Clerk Billing sells.
+const CLERK_BILLING: &str = "clerk_billing";
 
 /// A subject's subscription.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct SubscriptionView {
     plan: String,
-    pub(super) status: String,
+    status: String,
+    /// The seller of the plan, if it is not Stripe.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<&'static str>,
     #[serde(flatten)]
     details: Option<Details>,
     pub(super) actions: Vec<&'static str>,
@@ -47,6 +57,9 @@ impl SubscriptionView {
     /// # Errors
     /// The error of a read that failed.
     pub(super) async fn read(cx: &BillingContext, account: &SubjectAccount) -> Result<Self, BillingError> {
+        if let Some(view) = Self::of_clerk_billing(cx, account) {
+            return Ok(view);
+        }
         let managed_by = match current(account) {
             Some(owned) => ManagedBy::read(cx, &owned.subscription).await?,
             None => ManagedBy::Nothing,
@@ -68,14 +81,37 @@ impl SubscriptionView {
         Self::new(cx, account, &ManagedBy::Nothing, &PriceList::default())
     }
 
+    /// Creates the view of a plan that Clerk Billing sells, where no subscription at Stripe can be changed. The
+    /// endpoints change nothing at Clerk Billing, so there are no actions.
+    pub(super) fn of_clerk_billing(cx: &BillingContext, account: &SubjectAccount) -> Option<Self> {
+        let sold = account.clerk_item.as_ref().filter(|_| current(account).is_none())?;
+        let ShownItem { status, period_end, grace_until, .. } = &sold.item;
+        let time = |time: &Micros| rfc3339(time.as_secs());
+        let details = Details {
+            interval: None,
+            quantity: None,
+            current_period_end: period_end.as_ref().map(time),
+            cancel_at_period_end: *status == ClerkItemStatus::Canceled,
+            trial_end: None,
+            grace_until: grace_until.as_ref().map(time),
+            pending: None,
+        };
+        Some(SubscriptionView {
+            plan: plan(cx, account),
+            status: status.as_str().to_owned(),
+            source: Some(CLERK_BILLING),
+            details: Some(details),
+            actions: Vec::new(),
+        })
+    }
+
     fn new(
         cx: &BillingContext,
         account: &SubjectAccount,
         managed_by: &ManagedBy,
         prices: &PriceList,
     ) -> Self {
-        let plan = account.target.plan.clone();
-        let plan = plan.unwrap_or_else(|| cx.plan_name(cx.shared.plans.default_rank()).to_owned());
+        let plan = plan(cx, account);
         let own = own_customers(account, &cx.settings().sync.subject_keys);
         let Some(owned) = current(account) else {
             let ended = last_ended(account).map(|owned| &owned.subscription.status);
@@ -92,7 +128,7 @@ impl SubscriptionView {
             if blocking_subscription(account, plans, plans.highest_rank()).is_some() {
                 actions.retain(|action| *action != "checkout");
             }
-            return SubscriptionView { plan, status, details: None, actions };
+            return SubscriptionView { plan, status, source: None, details: None, actions };
         };
         let subscription = &owned.subscription;
         let conditions = ActionConditions {
@@ -103,7 +139,7 @@ impl SubscriptionView {
         };
         let details = Details::new(cx, account, owned, managed_by, prices);
         let status = subscription.status.as_str().to_owned();
-        SubscriptionView { plan, status, details: Some(details), actions: conditions.actions() }
+        SubscriptionView { plan, status, source: None, details: Some(details), actions: conditions.actions() }
     }
 
     /// Returns the response to `GET subscription`.
@@ -122,10 +158,24 @@ impl SubscriptionView {
         EndpointResponse::json(&AfterAction { view: self, synced })
     }
 
-    /// Returns the plan's name.
-    pub(super) fn plan(&self) -> &str {
-        &self.plan
+    /// Returns the error for a subject that wants to buy another plan than the one that it pays for. `status` and
+    /// `sold` are the status and the plan of the subscription that excludes it; `sold` is `None` if it maps to none.
+    pub(super) fn already_subscribed(
+        mut self,
+        cx: &BillingContext,
+        status: String,
+        sold: Option<Rank>,
+    ) -> BillingError {
+        self.actions.retain(|action| *action != "checkout");
+        let plan = sold.map_or(self.plan, |rank| cx.plan_name(rank).to_owned());
+        BillingError::AlreadySubscribed { plan, status, source: self.source, actions: self.actions }
     }
+}
+
+/// Returns the name of the plan that Clerk's record should have.
+fn plan(cx: &BillingContext, account: &SubjectAccount) -> String {
+    let plan = account.target.plan.clone();
+    plan.unwrap_or_else(|| cx.plan_name(cx.shared.plans.default_rank()).to_owned())
 }
 
 impl Details {
@@ -146,7 +196,8 @@ impl Details {
             at: rfc3339(pending.at_s),
         });
         let is_granting = account.target.granted_by.as_ref() == Some(&subscription.id);
-        let grace_until = account.target.subscription.grace_until.filter(|_| is_granting);
+        let is_shown = account.target.plan_source != Some(PlanSource::ClerkBilling);
+        let grace_until = account.target.subscription.grace_until.filter(|_| is_granting && is_shown);
         let is_trialing = subscription.status == SubscriptionStatus::Trialing;
         Details {
             interval: item.and_then(|item| Some(item.price.terms.recurring.as_ref()?.interval.clone())),

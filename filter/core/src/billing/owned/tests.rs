@@ -28,6 +28,7 @@ fn account(subscriptions: Vec<OwnedSubscription>) -> SubjectAccount {
         customers_with_trial: SortedSet::default(),
         known: SortedSet::default(),
         unreadable: SortedSet::default(),
+        clerk_item: None,
     }
 }
 

@@ -36,6 +36,8 @@ pub(crate) struct ClerkResolution {
     pub(crate) granting: Option<ShownItem>,
     /// That item; if there is none, the one that is closest to granting a plan.
     pub(crate) shown: Option<ShownItem>,
+    /// The item that the subject pays for, or must pay for, so that it should buy no plan elsewhere.
+    pub(crate) sold: Option<SoldItem>,
     /// The items that may grant more than is known.
     unclear: Unclear,
     /// Alarms for the operator.
@@ -80,6 +82,15 @@ impl ShownItem {
     }
 }
 
+/// An item that grants a plan or is past due, and is not of Clerk's free default plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SoldItem {
+    /// Its plan; `None` if it maps to none.
+    pub(crate) plan: Option<Rank>,
+    /// The item.
+    pub(crate) item: ShownItem,
+}
+
 /// Whether an item grants its plan.
 enum ItemGrant {
     /// It does, perhaps until the end of a grace period.
@@ -97,21 +108,29 @@ impl ClerkPlanRules<'_> {
             plan: self.plans.default_rank(),
             granting: None,
             shown: None,
+            sold: None,
             unclear: Unclear::Nothing,
             alarms: Vec::new(),
         };
         for item in &subscription.items {
             match self.grant(now, item, subscription, &mut resolution.alarms) {
-                ItemGrant::Grants(grace_until) => match self.plan_of(item) {
-                    Some(rank) => resolution.add(rank, ShownItem::new(item, grace_until), self.plans),
-                    None => {
-                        resolution.unclear = Unclear::Anything;
-                        resolution.alarms.push(unmapped(item));
+                ItemGrant::Grants(grace_until) => {
+                    let (plan, shown) = (self.plan_of(item), ShownItem::new(item, grace_until));
+                    resolution.add_sold(plan, item, &shown);
+                    match plan {
+                        Some(rank) => resolution.add(rank, shown, self.plans),
+                        None => {
+                            resolution.unclear = Unclear::Anything;
+                            resolution.alarms.push(unmapped(item));
+                        }
                     }
-                },
+                }
                 ItemGrant::Unclear => {
                     let may_grant = self.plan_of(item).map_or(Unclear::Anything, Unclear::UpTo);
                     resolution.unclear = resolution.unclear.max(may_grant);
+                }
+                ItemGrant::Nothing if item.status == ClerkItemStatus::PastDue => {
+                    resolution.add_sold(self.plan_of(item), item, &ShownItem::new(item, None));
                 }
                 ItemGrant::Nothing => {}
             }
@@ -181,6 +200,16 @@ impl ClerkResolution {
         };
         if replaces {
             (self.plan, self.granting) = (rank, Some(item));
+        }
+    }
+
+    /// Adds an item that is paid for, unless it is of the default plan. The highest plan comes first.
+    fn add_sold(&mut self, plan: Option<Rank>, item: &ClerkItem, shown: &ShownItem) {
+        let is_first = |sold: &SoldItem| {
+            (Reverse(plan), shown.preference()) < (Reverse(sold.plan), sold.item.preference())
+        };
+        if !item.is_default && self.sold.as_ref().is_none_or(is_first) {
+            self.sold = Some(SoldItem { plan, item: shown.clone() });
         }
     }
 

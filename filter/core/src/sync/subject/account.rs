@@ -1,6 +1,7 @@
 //! The account of a subject, as one round of reads shows it: its record, its customers, and its subscriptions.
 
 use super::stripe_state::{Account, StripeState};
+use crate::clerk::billing::SoldItem;
 use crate::clerk::metadata::Record;
 use crate::ids::{CustomerId, Subject, SubscriptionId};
 use crate::sorted::{SortedMap, SortedSet};
@@ -33,6 +34,8 @@ pub(crate) struct SubjectAccount {
     pub(crate) known: SortedSet<SubscriptionId>,
     /// The subscriptions whose owner or status cannot be parsed.
     pub(crate) unreadable: SortedSet<SubscriptionId>,
+    /// The item of Clerk Billing that the subject pays for, or must pay for.
+    pub(crate) clerk_item: Option<SoldItem>,
 }
 
 /// A subscription of the subject.
@@ -85,6 +88,7 @@ impl SubjectAccount {
             customers_with_trial: all().filter(had_trial).map(customer).collect(),
             known: stripe.subscriptions.keys().cloned().collect(),
             unreadable: stripe.unreadable,
+            clerk_item: None,
         }
     }
 }

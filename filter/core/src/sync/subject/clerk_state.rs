@@ -1,7 +1,7 @@
 //! What Clerk Billing says of one subject in one round.
 
 use super::source_plan::SourcePlan;
-use crate::clerk::billing::{BillingRead, ClerkItemStatus, ClerkResolution, ShownItem};
+use crate::clerk::billing::{BillingRead, ClerkItemStatus, ClerkResolution, ShownItem, SoldItem};
 use crate::clerk::metadata::{Record, SubscriptionNote};
 use crate::clerk::plan_source::PlanSource;
 use crate::ids::Subject;
@@ -52,6 +52,14 @@ impl ClerkState {
     /// plan of unknown origin then gives way, as to a subscription that the merchant's metadata name.
     pub(super) fn grants(&self) -> bool {
         matches!(self, ClerkState::Read(resolution) if resolution.granting.is_some())
+    }
+
+    /// Returns the item of Clerk Billing that the subject pays for, or must pay for.
+    pub(super) fn sold(&self) -> Option<&SoldItem> {
+        match self {
+            ClerkState::Read(resolution) => resolution.sold.as_ref(),
+            ClerkState::NotRead | ClerkState::Missing | ClerkState::Off => None,
+        }
     }
 
     /// Returns the plan of Clerk Billing; `None` if it was not read.

@@ -444,7 +444,8 @@ impl SubjectSync {
         }
         if self.purpose == SubjectPurpose::Read {
             let account = SubjectAccount::new(state, findings, account, &mut self.stripe, target.record, now);
-            self.account = Some(Box::new(SubjectAccount { record: shown, ..account }));
+            let clerk_item = self.clerk.sold().cloned();
+            self.account = Some(Box::new(SubjectAccount { record: shown, clerk_item, ..account }));
             self.phase = Phase::Done(SubjectStatus::InSync);
             return Ok(Vec::new());
         }

@@ -217,6 +217,51 @@ fn without_a_grant_the_item_that_is_closest_to_one_is_shown() {
 }
 
 #[test]
+fn what_is_paid_or_due_is_sold_unless_it_is_of_the_default_plan() {
+    let changed = |id: &str, slug: &str, changes: Value| item(id, slug, changes);
+    let late = json!({"status": "past_due", "past_due_at": (NOW_S - 30 * DAY_S) * 1_000});
+    let canceled = |end_s: u64| json!({"status": "canceled", "period_end": end_s * 1_000});
+    let cases = [
+        ("nothing", vec![], None),
+        ("the default plan", vec![default_item()], None),
+        (
+            "an active item",
+            vec![default_item(), changed("1", "basic", json!({}))],
+            Some(("1", Some("basic"))),
+        ),
+        (
+            "canceled, in its period",
+            vec![changed("1", "basic", canceled(NOW_S + 1))],
+            Some(("1", Some("basic"))),
+        ),
+        ("canceled, at its end", vec![changed("1", "basic", canceled(NOW_S))], None),
+        ("past due, after grace", vec![changed("1", "pro_user", late.clone())], Some(("1", Some("pro")))),
+        ("an unmapped slug", vec![changed("1", "gold", json!({}))], Some(("1", None))),
+        (
+            "the higher plan",
+            vec![
+                changed("1", "gold", json!({})),
+                changed("2", "basic", json!({})),
+                changed("3", "pro_user", late),
+            ],
+            Some(("3", Some("pro"))),
+        ),
+        ("upcoming", vec![changed("1", "basic", json!({"status": "upcoming"}))], None),
+    ];
+    for (why, mut items, want) in cases {
+        for _ in 0..2 {
+            let sold = granted(&items).sold;
+            let sold = sold.as_ref().map(|sold| {
+                let plan = sold.plan.map(|rank| plans().get(rank).name.clone());
+                (sold.item.id.as_str().trim_start_matches("csub_item_").to_owned(), plan)
+            });
+            assert_eq!(sold, want.map(|(id, plan)| (id.to_owned(), plan.map(str::to_owned))), "{why}");
+            items.reverse();
+        }
+    }
+}
+
+#[test]
 fn an_alarm_shows_only_the_beginning_of_a_slug() {
     let got = granted(&[item("1", &"x".repeat(5_000), json!({}))]);
     let alarm = got.alarms.first().unwrap();
