@@ -4,7 +4,7 @@ use super::billing::BillingSettings;
 use super::document::WrittenUpstream;
 use super::document::billing::WrittenBilling;
 use super::document::clerk_webhook::{WrittenClerkBilling, WrittenClerkWebhook, WrittenOnDeleted};
-use super::document::webhook::WrittenStripeWebhook;
+use super::document::webhook::{WrittenPastDue, WrittenStripeWebhook};
 use super::endpoint::{EndpointSettings, WrittenEndpoint};
 use super::error::{Checked, ConfigError, Problems, field, quote};
 use super::example::{self, Example};
@@ -105,11 +105,24 @@ impl Section for ClerkWebhookSettings {
 /// Returns what an item of Clerk Billing with a failed payment grants; `None` if the document does not mirror the
 /// plans of Clerk Billing.
 pub(super) fn mirrored_billing(shared: &SharedValues<'_>, problems: &mut Problems) -> Option<PastDue> {
-    let name = ClerkWebhookSettings::NAME;
-    let written = typed::from_section::<WrittenClerkWebhook<'_>>(shared.document, name, EXAMPLES)?;
-    let written = problems.keep(written)?;
-    let grace = problems.keep(past_due(written.past_due, name)).unwrap_or(PastDue::Revoke);
-    (written.billing == WrittenClerkBilling::Mirror).then_some(grace)
+    let written = written(shared, problems)?;
+    (written.billing == WrittenClerkBilling::Mirror).then(|| grace(written.past_due, problems))
+}
+
+/// Returns what an item of Clerk Billing with a failed payment grants, whether or not its plans are mirrored.
+pub(super) fn clerk_past_due(shared: &SharedValues<'_>, problems: &mut Problems) -> PastDue {
+    let written = written(shared, problems).map(|section| section.past_due);
+    grace(written.unwrap_or_default(), problems)
+}
+
+fn grace(written: WrittenPastDue, problems: &mut Problems) -> PastDue {
+    problems.keep(past_due(written, ClerkWebhookSettings::NAME)).unwrap_or(PastDue::Revoke)
+}
+
+/// Returns the section as written, for the sections that it concerns too.
+fn written<'a>(shared: &SharedValues<'a>, problems: &mut Problems) -> Option<WrittenClerkWebhook<'a>> {
+    let written = typed::from_section(shared.document, ClerkWebhookSettings::NAME, EXAMPLES)?;
+    problems.keep(written)
 }
 
 /// Returns Stripe's API: of this section or, if it has none, of another that calls Stripe.

@@ -1,6 +1,6 @@
 //! The checked settings of the section `plan_gate`.
 
-use super::clerk_webhook::ClerkWebhookSettings;
+use super::clerk_webhook::{self, ClerkWebhookSettings};
 use super::document::gate::{
     Cors, IdentityHeader, OnError, RateLimitHeaders, SubjectKind, Unmatched, WrittenPlanClaims,
     WrittenPlanGate, WrittenStore,
@@ -16,6 +16,7 @@ use super::webhook::StripeWebhookSettings;
 use super::{address, names};
 use crate::clerk::plan_claim::ClaimSource;
 use crate::ids::Subject;
+use crate::stripe::plan::PastDue;
 use crate::upstream::Upstream;
 use std::time::Duration;
 
@@ -61,9 +62,8 @@ pub struct PlanGateSettings {
     pub(crate) cors: bool,
     /// Whether the gate decides, logs, and counts, but refuses nothing.
     pub(crate) shadow: bool,
-    /// Clerk's Backend API, read before a refusal that a higher plan would lift. Its base path contains
-    /// `/v1`.
-    pub(crate) confirm: Option<Upstream>,
+    /// How the plan is read from Clerk before a refusal that a higher plan would lift.
+    pub(crate) confirm: Option<ConfirmSettings>,
     /// The store of the counters.
     pub(crate) store: StoreConfig,
     /// The paths to which other filters respond, where the gate requires no token.
@@ -76,6 +76,15 @@ pub struct PlanGateSettings {
     pub(crate) plan_key: String,
 }
 
+/// How the plan is read from Clerk before a refusal that a higher plan would lift.
+#[derive(Clone, Debug)]
+pub(crate) struct ConfirmSettings {
+    /// Clerk's Backend API. Its base path contains `/v1`.
+    pub(crate) clerk: Upstream,
+    /// What an item of Clerk Billing with a failed payment grants, if the claims have Clerk Billing's plans.
+    pub(crate) past_due: PastDue,
+}
+
 /// The claims of a token that hold the plan: the first that is present and not null counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlanClaims {
@@ -86,6 +95,11 @@ pub struct PlanClaims {
 }
 
 impl PlanClaims {
+    /// Returns whether a claim of Clerk Billing is among them.
+    fn have_clerk_billing(&self) -> bool {
+        self.user.iter().chain(&self.organization).any(|claim| *claim == ClaimSource::ClerkBilling)
+    }
+
     /// Returns the claims that may hold the plan of `subject`.
     pub fn sources(&self, subject: &Subject) -> &[ClaimSource] {
         match subject {
@@ -131,13 +145,22 @@ impl Section for PlanGateSettings {
         let (plans, _) = shared.plans.as_ref()?;
         let upgrade_url =
             written.upgrade_url.map(|url| address::url(url, "plan_gate.upgrade_url")).transpose();
-        let confirm_key = || secrets.api_key(&["CLERK_SECRET_KEY"]);
-        let confirm = written.confirm.as_ref();
+        let plan_claims = plan_claims(&written.plan_claims, written.subject, shared.plan_key, problems);
+        let confirm = written.confirm.as_ref().map(|written| {
+            let key = secrets.api_key(&["CLERK_SECRET_KEY"]);
+            let clerk = upstream(written, &upstream::CONFIRM, key, "plan_gate.confirm", problems);
+            // Only the grace period of Clerk Billing's plans depends on another section.
+            let past_due = match plan_claims.have_clerk_billing() {
+                true => clerk_webhook::clerk_past_due(shared, problems),
+                false => PastDue::Revoke,
+            };
+            ConfirmSettings { clerk, past_due }
+        });
         let rules = rules::rules(&written.rules, plans, &shared.own_paths, problems);
         Some(PlanGateSettings {
             tokens: tokens::token_settings(written, shared, secrets, problems),
             subject: written.subject,
-            plan_claims: plan_claims(&written.plan_claims, written.subject, shared.plan_key, problems),
+            plan_claims,
             rules_by_route: written.rules_by_route || rules.iter().any(|rule| rule.path == PathMatch::Any),
             rules,
             unmatched: written.unmatched,
@@ -149,9 +172,7 @@ impl Section for PlanGateSettings {
             rate_limit_headers: written.rate_limit_headers,
             cors: written.cors == Cors::AuthorizedParties,
             shadow: written.shadow,
-            confirm: confirm.map(|written| {
-                upstream(written, &upstream::CONFIRM, confirm_key(), "plan_gate.confirm", problems)
-            }),
+            confirm,
             store: store(written, problems),
             paths_of_others: shared.paths_of_others::<Self>(),
             stripe_webhook_has_path: shared.has_own_path::<StripeWebhookSettings>(),

@@ -166,7 +166,7 @@ fn the_gate_section_is_read_as_written() {
     assert_eq!(section.plan_required_status, 403);
     assert_eq!(section.rate_limit_headers, RateLimitHeaders::Both);
     assert_eq!(section.identity_headers.len(), 4, "all");
-    let confirm = section.confirm.unwrap();
+    let super::gate::ConfirmSettings { clerk: confirm, .. } = section.confirm.unwrap();
     assert_eq!((confirm.base_path.as_str(), confirm.timeout), ("/v1", Duration::from_secs(1)));
     assert_eq!(exposed(confirm.authorization.as_ref()), Some("sk_test_2"));
     assert_eq!(section.store, StoreConfig::Local { memory_mb: 97 });

@@ -84,6 +84,25 @@ fn an_unreadable_clerk_section_stops_every_filter_that_writes_plans() {
 }
 
 #[test]
+fn the_gate_needs_the_clerk_section_only_for_plans_of_clerk_billing() {
+    let claims = |document| with(document, "/plan_gate/plan_claims", json!({"user": ["clerk_billing"]}));
+    let past_due = |document: &Value| {
+        let gate = read::<PlanGateSettings>(&text(document), &environment).unwrap().section;
+        gate.confirm.unwrap().past_due
+    };
+    let days = |days: u64| PastDue::Grace(Duration::from_secs(days * 86_400));
+    assert_eq!(past_due(&without(claims(whole()), "/clerk_webhook")), days(14));
+    let three = json!({"grace_days": 3});
+    assert_eq!(past_due(&with(claims(whole()), "/clerk_webhook/past_due", three)), days(3));
+    let off = with(claims(whole()), "/clerk_webhook/billing", json!("off"));
+    assert_eq!(past_due(&with(off, "/clerk_webhook/past_due", json!("keep"))), PastDue::Keep);
+    // A grace period that is too short would take a paid plan away.
+    let wrong = with(whole(), "/clerk_webhook/past_due", json!("kept"));
+    assert!(read::<PlanGateSettings>(&text(&wrong), &environment).is_ok());
+    assert!(read::<PlanGateSettings>(&text(&claims(wrong)), &environment).is_err());
+}
+
+#[test]
 fn the_clerk_section_is_read_as_written() {
     let whole = section(&whole());
     assert_eq!(whole.endpoint.path, "/webhooks/clerk");

@@ -9,7 +9,6 @@ use crate::auth::keys::KeyError;
 use crate::auth::{AuthState, KeyFetchResult};
 use crate::config::{Configuration, PlanGateSettings};
 use crate::http::Outcome;
-use crate::ids::Subject;
 use crate::inquiries::Inquiries;
 use crate::log_limit::TextLogLimit;
 use crate::machine::InquiryId;
@@ -76,13 +75,8 @@ impl GateWorker {
 pub(super) enum Purpose {
     /// To fetch the keys.
     Keys,
-    /// To read Clerk's record of a subject.
-    Record {
-        /// The subject.
-        subject: Subject,
-        /// The time of the request.
-        requested_at: Micros,
-    },
+    /// To read a subject's plan from Clerk.
+    Plan(confirm::ConfirmRequest),
     /// To read windows in envoyproxy/ratelimit.
     Windows(WindowsInquiry),
 }
@@ -100,9 +94,7 @@ impl GateWorker {
                 KeyFetchResult::Fetched => vec![self.metrics.happened(GateEvent::KeysFetched)],
                 KeyFetchResult::Failed(line) => vec![self.metrics.happened(GateEvent::KeysFailed), line],
             },
-            Some(Purpose::Record { subject, requested_at }) => {
-                self.record_read(now, subject, requested_at, outcome)
-            }
+            Some(Purpose::Plan(request)) => self.plan_read(now, inquiry, &request, outcome),
             Some(Purpose::Windows(windows)) => windows.handle_outcome(now, outcome),
             None => Vec::new(),
         }

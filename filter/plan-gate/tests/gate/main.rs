@@ -10,6 +10,7 @@
 
 mod authentication;
 mod confirm;
+mod confirm_billing;
 mod cookies;
 mod fixture;
 mod host;

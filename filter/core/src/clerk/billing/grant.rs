@@ -203,6 +203,11 @@ impl ClerkResolution {
         }
     }
 
+    /// Returns whether an item may grant more than is known, because its plan or its status is unknown.
+    pub(crate) fn is_unclear(&self) -> bool {
+        self.unclear != Unclear::Nothing
+    }
+
     /// Adds an item that is paid for, unless it is of the default plan. The highest plan comes first.
     fn add_sold(&mut self, plan: Option<Rank>, item: &ClerkItem, shown: &ShownItem) {
         let is_first = |sold: &SoldItem| {

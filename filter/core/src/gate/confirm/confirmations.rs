@@ -1,7 +1,7 @@
-//! A worker thread's cache of the plans in Clerk's records, and its inquiries in progress.
+//! A worker thread's cache of the plans at Clerk.
 
+use super::plan_read::PlanReads;
 use crate::ids::Subject;
-use crate::machine::InquiryId;
 use crate::plan_table::{PlanTable, Rank};
 use crate::time::Micros;
 use std::time::Duration;
@@ -13,10 +13,10 @@ const VALID_FOR: Duration = Duration::from_secs(60);
 /// most 20 requests a second.
 const CONFIRMATIONS_MAX: usize = 2_000;
 
-/// The plan of a subject, from Clerk's own record.
+/// The plan of a subject, as Clerk has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::gate) struct Confirmation {
-    /// The time at which the record was requested. The record includes every write before that time. A token whose
+    /// The time at which the plan was requested. The response includes every write before that time. A token whose
     /// claims were read later is newer.
     pub(in crate::gate) requested_at: Micros,
     /// The plan.
@@ -25,11 +25,13 @@ pub(in crate::gate) struct Confirmation {
     pub(in crate::gate) grace_until: Option<Micros>,
 }
 
-/// The plan in a record of Clerk.
+/// The plan of a subject at Clerk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::gate) enum ConfirmedPlan {
-    /// A plan of this document, or the default plan if the record has none.
+    /// A plan of this document, or the default plan if the subject has none.
     Plan(Rank),
+    /// A plan of this document, or a higher one that is not known. It never lowers the token's plan.
+    AtLeast(Rank),
     /// A plan that this document does not have. It counts as the token's plan, because it may be higher. A
     /// worker with another document may know the hash of its name.
     Unknown {
@@ -41,9 +43,12 @@ pub(in crate::gate) enum ConfirmedPlan {
 impl Confirmation {
     /// Returns the plan in force for a token with the plan `token_plan`.
     pub(in crate::gate) fn plan(&self, token_plan: Rank, plans: &PlanTable, now: Micros) -> Rank {
+        let is_over = self.grace_until.is_some_and(|end| end <= now);
         match self.plan {
             ConfirmedPlan::Unknown { .. } => token_plan,
-            ConfirmedPlan::Plan(_) if self.grace_until.is_some_and(|end| end <= now) => plans.default_rank(),
+            ConfirmedPlan::AtLeast(_) if is_over => token_plan,
+            ConfirmedPlan::AtLeast(plan) => plan.max(token_plan),
+            ConfirmedPlan::Plan(_) if is_over => plans.default_rank(),
             ConfirmedPlan::Plan(plan) => plan,
         }
     }
@@ -59,12 +64,12 @@ pub(super) fn is_valid(requested_at: Micros, now: Micros) -> bool {
     requested_at.is_within(VALID_FOR, now)
 }
 
-/// A worker thread's cache of the plans in Clerk's records, and its inquiries in progress.
+/// A worker thread's cache of the plans at Clerk, and the reads in progress.
 #[derive(Debug, Default)]
 pub(in crate::gate) struct Confirmations {
-    /// The confirmations, sorted by subject. Lists, because a map's code would make the module larger.
+    /// The confirmations, sorted by subject. A list, because a map's code would make the module larger.
     confirmed: Vec<(Subject, Confirmation)>,
-    in_progress: Vec<(Subject, InquiryId)>,
+    pub(super) reads: PlanReads,
 }
 
 impl Confirmations {
@@ -114,21 +119,6 @@ impl Confirmations {
 
     fn index(&self, subject: &Subject) -> Result<usize, usize> {
         self.confirmed.binary_search_by(|(known, _)| known.cmp(subject))
-    }
-
-    /// Returns the inquiry about a subject that is in progress.
-    pub(super) fn in_progress(&self, subject: &Subject) -> Option<InquiryId> {
-        self.in_progress.iter().find(|(known, _)| known == subject).map(|(_, inquiry)| *inquiry)
-    }
-
-    /// Records that an inquiry about a subject has started.
-    pub(super) fn started(&mut self, subject: Subject, inquiry: InquiryId) {
-        self.in_progress.push((subject, inquiry));
-    }
-
-    /// Records that the inquiry about a subject has ended.
-    pub(in crate::gate) fn end_inquiry(&mut self, subject: &Subject) {
-        self.in_progress.retain(|(known, _)| known != subject);
     }
 }
 

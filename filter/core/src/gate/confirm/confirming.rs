@@ -11,14 +11,17 @@
 //! another worker, the client's request is decided again with it.
 
 use super::confirmations::Confirmation;
+use super::plan_read::ConfirmSource;
+use super::record::ConfirmRequest;
 use super::shared_records::{self, ConfirmRecords, PROCESS_LIMIT, SUBJECT_LIMIT};
 use crate::clerk::api::BackendApi;
 use crate::gate::caller::Caller;
 use crate::gate::metrics::GateEvent;
 use crate::gate::refusal::Refusal;
 use crate::gate::worker::{GateWorker, Purpose};
+use crate::http::Callout;
 use crate::ids::Subject;
-use crate::machine::{Action, Input};
+use crate::machine::{Action, Input, InquiryId};
 use crate::report::Report;
 use crate::shared::{Change, SharedUpdate, UpdateProgress};
 use crate::time::Micros;
@@ -45,7 +48,9 @@ enum ConfirmStep {
     Subject(SharedUpdate<Permission>),
     /// The update of the shared records that counts the request to Clerk against the process's limit.
     Process(SharedUpdate<Permission>),
-    /// Clerk's response, to this request's inquiry or to that of another request.
+    /// The start of the first of this request's inquiries; the request for this other source is sent beside it.
+    Starting { second: InquiryId, callout: Box<Callout> },
+    /// Clerk's responses, to this request's inquiries or to those of another request.
     Confirmation { own: bool },
     /// The update of the shared records with the confirmation. Its result is whether the confirmation is still valid.
     Sharing(SharedUpdate<bool>),
@@ -82,7 +87,7 @@ impl Confirming {
         refusal: Refusal,
         now: Micros,
     ) -> (Box<Self>, Action) {
-        let (step, action) = match worker.confirmed.in_progress(subject) {
+        let (step, action) = match worker.confirmed.reads.in_progress(subject) {
             Some(inquiry) => (ConfirmStep::Confirmation { own: false }, Action::AwaitInquiry(inquiry)),
             None => {
                 let (key, _) = shared_records::location(&worker.namespace, subject);
@@ -105,6 +110,7 @@ impl Confirming {
         reports: &mut Vec<Report>,
     ) -> ConfirmProgress {
         let Confirming { step, subject, decided_with_requested_at, .. } = &mut *self;
+        let calls = worker.confirm_sources(subject).len();
         match step {
             ConfirmStep::Subject(update) => {
                 let (_, id) = shared_records::location(&worker.namespace, subject);
@@ -124,18 +130,24 @@ impl Confirming {
             }
             ConfirmStep::Process(update) => {
                 let (_, id) = shared_records::process_location(&worker.namespace);
+                let limit = PROCESS_LIMIT.of_calls(calls);
                 let with_request =
-                    |value: Option<&[u8]>| ConfirmRecords::read(value).with_request(id, PROCESS_LIMIT, now);
+                    |value: Option<&[u8]>| ConfirmRecords::read(value).with_request(id, limit, now);
                 match update.handle(input, |value| permission(with_request(value))) {
                     UpdateProgress::Done(Permission::Granted) => self.inquire(worker, now, reports),
                     progress => self.handle_other_progress(worker, now, progress, reports),
                 }
             }
-            ConfirmStep::Confirmation { .. } => match (input, worker.confirmed.in_progress(subject)) {
-                (Input::InquiryStarted, Some(inquiry)) => {
+            ConfirmStep::Starting { .. } => match input {
+                Input::InquiryStarted => self.start_second(),
+                // An unexpected input changes nothing.
+                _ => ConfirmProgress::Perform(self, Action::Wait),
+            },
+            ConfirmStep::Confirmation { .. } => match (input, worker.confirmed.reads.in_progress(subject)) {
+                (Input::InquiryStarted | Input::InquiryEnded, Some(inquiry)) => {
                     ConfirmProgress::Perform(self, Action::AwaitInquiry(inquiry))
                 }
-                (Input::InquiryStarted | Input::InquiryEnded, _) => self.handle_ended_inquiry(worker, now),
+                (Input::InquiryStarted | Input::InquiryEnded, None) => self.handle_ended_inquiry(worker, now),
                 // An unexpected input changes nothing.
                 _ => ConfirmProgress::Perform(self, Action::Wait),
             },
@@ -199,13 +211,36 @@ impl Confirming {
         now: Micros,
         reports: &mut Vec<Report>,
     ) -> ConfirmProgress {
-        let Some(upstream) = &worker.gate.confirm else { return self.refuse() };
-        let callout = Box::new(BackendApi::new(upstream).read(&self.subject));
-        let inquiry =
-            worker.inquiries.start(Purpose::Record { subject: self.subject.clone(), requested_at: now });
-        worker.confirmed.started(self.subject.clone(), inquiry);
+        let Some(confirm) = &worker.gate.confirm else { return self.refuse() };
+        let clerk = BackendApi::new(&confirm.clerk);
+        let requests = worker.confirm_sources(&self.subject).iter().map(|source| {
+            let callout = match source {
+                ConfirmSource::Record => clerk.read(&self.subject),
+                ConfirmSource::BillingSubscription => clerk.read_billing_subscription(&self.subject),
+            };
+            let request = ConfirmRequest { subject: self.subject.clone(), source: *source };
+            (worker.inquiries.start(Purpose::Plan(request)), Box::new(callout))
+        });
+        let requests: Vec<(InquiryId, Box<Callout>)> = requests.collect();
+        let inquiries = requests.iter().map(|(inquiry, _)| *inquiry).collect();
+        worker.confirmed.reads.begin(self.subject.clone(), inquiries, now);
+        let mut requests = requests.into_iter();
+        let Some((inquiry, callout)) = requests.next() else { return self.refuse() };
         reports.push(worker.metrics.happened(GateEvent::ConfirmRequested));
-        self.perform(ConfirmStep::Confirmation { own: true }, Action::StartInquiry { inquiry, callout })
+        let step = match requests.next() {
+            Some((second, callout)) => ConfirmStep::Starting { second, callout },
+            None => ConfirmStep::Confirmation { own: true },
+        };
+        self.perform(step, Action::StartInquiry { inquiry, callout })
+    }
+
+    fn start_second(mut self: Box<Self>) -> ConfirmProgress {
+        match std::mem::replace(&mut self.step, ConfirmStep::Confirmation { own: true }) {
+            ConfirmStep::Starting { second: inquiry, callout } => {
+                ConfirmProgress::Perform(self, Action::StartInquiry { inquiry, callout })
+            }
+            step => self.perform(step, Action::Wait),
+        }
     }
 
     /// Continues when the inquiry has ended. If it failed, there is no newer confirmation.

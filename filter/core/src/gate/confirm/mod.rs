@@ -9,8 +9,10 @@
 
 mod confirmations;
 mod confirming;
+mod plan_read;
 mod record;
 mod shared_records;
 
 pub(super) use confirmations::{Confirmation, Confirmations};
 pub(super) use confirming::{ConfirmProgress, Confirming};
+pub(super) use record::ConfirmRequest;

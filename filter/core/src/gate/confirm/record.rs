@@ -1,65 +1,135 @@
-//! Reads a subject's plan from Clerk's response, into the cache of a worker thread.
+//! Reads a subject's plan from Clerk's responses, into the cache of a worker thread.
 
-use super::confirmations::{Confirmation, ConfirmedPlan};
+use super::confirmations::ConfirmedPlan;
+use super::plan_read::{ConfirmSource, SourceGrant};
 use super::shared_records::plan_hash;
 use crate::alarm::{Alarm, AlarmCode};
-use crate::clerk::api;
+use crate::clerk::api::{self, ClerkApiError};
+use crate::clerk::billing::{BillingRead, ClerkPlanRules, ClerkResolution};
 use crate::clerk::metadata::Record;
-use crate::config::ClaimSource;
 use crate::gate::caller::PlanFault;
 use crate::gate::metrics::GateEvent;
 use crate::gate::worker::GateWorker;
 use crate::http::Outcome;
 use crate::ids::Subject;
+use crate::machine::InquiryId;
 use crate::plan_table::RecordedPlan;
 use crate::report::Report;
 use crate::time::Micros;
 
+/// A request to Clerk for a subject's plan.
+#[derive(Debug)]
+pub(in crate::gate) struct ConfirmRequest {
+    /// The subject.
+    pub(super) subject: Subject,
+    /// What was requested.
+    pub(super) source: ConfirmSource,
+}
+
 impl GateWorker {
-    /// Returns whether Clerk's record can confirm the subject's plan. The record has only the plan in the
-    /// metadata: if Clerk Billing can grant a plan too, a record without one must not take a plan away.
-    pub(in crate::gate) fn can_confirm(&self, subject: &Subject) -> bool {
+    /// Returns whether the plan at Clerk can be read.
+    pub(in crate::gate) fn can_confirm(&self) -> bool {
         self.gate.confirm.is_some()
-            && !self.gate.plan_claims.sources(subject).contains(&ClaimSource::ClerkBilling)
     }
 
-    /// Takes the outcome of a request for a subject's record. If it failed, nothing is cached.
-    pub(in crate::gate) fn record_read(
+    /// Returns the sources of a subject's plan at Clerk, which are those of the claims that hold its plan.
+    pub(super) fn confirm_sources(&self, subject: &Subject) -> &'static [ConfirmSource] {
+        ConfirmSource::of_claims(self.gate.plan_claims.sources(subject))
+    }
+
+    /// Takes the outcome of a request for a subject's plan. If it failed, nothing is cached.
+    pub(in crate::gate) fn plan_read(
         &mut self,
         now: Micros,
-        subject: Subject,
-        requested_at: Micros,
+        inquiry: InquiryId,
+        request: &ConfirmRequest,
         outcome: &Outcome<'_>,
     ) -> Vec<Report> {
-        self.confirmed.end_inquiry(&subject);
-        match api::record(outcome, &subject, &self.gate.plan_key) {
-            Ok(record) => self.cache_record(now, subject, requested_at, record),
-            Err(error) => {
-                let cause = error.to_string();
-                let alarm = Alarm::warning(AlarmCode::ConfirmFailed, cause.as_str()).with("cause", cause);
-                vec![self.metrics.happened(GateEvent::ConfirmFailed), alarm.into()]
-            }
+        let mut reports = Vec::new();
+        let granted = match request.source {
+            ConfirmSource::Record => api::record(outcome, &request.subject, &self.gate.plan_key)
+                .map(|record| self.grant_of_record(now, &request.subject, &record, &mut reports)),
+            ConfirmSource::BillingSubscription => BillingRead::of(outcome)
+                .map(|read| self.grant_of_billing(now, &request.subject, &read, &mut reports)),
+        };
+        let grant = granted.map_err(|error| reports.extend(self.confirm_failed(&error))).ok();
+        if let Some((subject, confirmation)) = self.confirmed.reads.end(inquiry, grant, &self.plans, now) {
+            self.confirmed.insert(subject, confirmation, now);
         }
+        reports
     }
 
-    fn cache_record(
+    fn confirm_failed(&self, error: &ClerkApiError) -> [Report; 2] {
+        let cause = error.to_string();
+        let alarm = Alarm::warning(AlarmCode::ConfirmFailed, cause.as_str()).with("cause", cause);
+        [self.metrics.happened(GateEvent::ConfirmFailed), alarm.into()]
+    }
+
+    fn grant_of_record(
         &mut self,
         now: Micros,
-        subject: Subject,
-        requested_at: Micros,
-        record: Record,
-    ) -> Vec<Report> {
-        let (plan, reports) = match self.plans.recorded(record.plan.as_deref()) {
-            RecordedPlan::None => (ConfirmedPlan::Plan(self.plans.default_rank()), Vec::new()),
-            RecordedPlan::Known(plan) => (ConfirmedPlan::Plan(plan), Vec::new()),
+        subject: &Subject,
+        record: &Record,
+        reports: &mut Vec<Report>,
+    ) -> SourceGrant {
+        let plan = match self.plans.recorded(record.plan.as_deref()) {
+            RecordedPlan::None => ConfirmedPlan::Plan(self.plans.default_rank()),
+            RecordedPlan::Known(plan) => ConfirmedPlan::Plan(plan),
             RecordedPlan::Unknown(name) => {
                 let fault = PlanFault::Unknown(name.to_owned());
-                let reports = fault.reports(&self.metrics, &mut self.reported, Some(&subject), now);
-                (ConfirmedPlan::Unknown { name_hash: plan_hash(name) }, reports)
+                reports.extend(fault.reports(&self.metrics, &mut self.reported, Some(subject), now));
+                ConfirmedPlan::Unknown { name_hash: plan_hash(name) }
             }
         };
-        let grace_until = record.subscription.grace_until;
-        self.confirmed.insert(subject, Confirmation { requested_at, plan, grace_until }, now);
-        reports
+        SourceGrant { plan, grace_until: record.subscription.grace_until }
+    }
+
+    /// Returns what Clerk Billing grants. If it does not say, or an item's plan is unknown, the token's plan counts
+    /// unless the known one is higher.
+    fn grant_of_billing(
+        &mut self,
+        now: Micros,
+        subject: &Subject,
+        read: &BillingRead,
+        reports: &mut Vec<Report>,
+    ) -> SourceGrant {
+        let default = self.plans.default_rank();
+        let (subscription, past_due) = match (read, &self.gate.confirm) {
+            (BillingRead::Found(subscription), Some(confirm)) => (subscription, confirm.past_due),
+            (BillingRead::Missing, _) => {
+                return SourceGrant { plan: ConfirmedPlan::Plan(default), grace_until: None };
+            }
+            (BillingRead::Off | BillingRead::Found(_), _) => {
+                let detail = "Clerk refuses to show the billing subscription: Billing is switched off, or the key may \
+                              not read it; the token's plan counts";
+                if self.reported.due(detail, now).is_some() {
+                    reports.push(Alarm::warning(AlarmCode::ClerkBillingOff, detail).into());
+                }
+                return SourceGrant { plan: ConfirmedPlan::AtLeast(default), grace_until: None };
+            }
+        };
+        let resolution = ClerkPlanRules { plans: &self.plans, past_due }.resolve(now, subscription);
+        self.report_alarms(now, subject, &resolution, reports);
+        let plan = match resolution.is_unclear() {
+            true => ConfirmedPlan::AtLeast(resolution.plan),
+            false => ConfirmedPlan::Plan(resolution.plan),
+        };
+        SourceGrant { plan, grace_until: resolution.granting.and_then(|item| item.grace_until) }
+    }
+
+    /// Reports what an operator should fix, each cause at most once a minute.
+    fn report_alarms(
+        &mut self,
+        now: Micros,
+        subject: &Subject,
+        resolution: &ClerkResolution,
+        reports: &mut Vec<Report>,
+    ) {
+        for found in &resolution.alarms {
+            if self.reported.due(&found.cause(), now).is_some() {
+                let alarm = Alarm::warning(found.code(), found.to_string()).subject(Some(subject.as_str()));
+                reports.push(alarm.object(found.item()).into());
+            }
+        }
     }
 }

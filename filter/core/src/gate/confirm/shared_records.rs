@@ -31,6 +31,14 @@ pub(super) struct RequestLimit {
     every: Duration,
 }
 
+impl RequestLimit {
+    /// Returns the limit of requests that each send this number of calls.
+    pub(super) fn of_calls(self, calls: usize) -> Self {
+        let calls = u32::try_from(calls).unwrap_or(u32::MAX).max(1);
+        RequestLimit { burst: self.burst.div_ceil(calls), every: self.every.saturating_mul(calls) }
+    }
+}
+
 /// The limit of one subject.
 pub(super) const SUBJECT_LIMIT: RequestLimit = RequestLimit { burst: 2, every: Duration::from_secs(10) };
 
@@ -107,11 +115,12 @@ impl ConfirmRecords {
     /// Returns the last confirmation by any worker, if it is still valid.
     pub(super) fn confirmation(&self, id: RecordId, plans: &PlanTable, now: Micros) -> Option<Confirmation> {
         let record = self.find(id).filter(|record| is_valid(record.requested_at, now))?;
-        let known = plans.iter().find(|(_, plan)| plan_hash(&plan.name) == record.plan);
-        let plan = match known {
-            Some((plan, _)) => ConfirmedPlan::Plan(plan),
-            None => ConfirmedPlan::Unknown { name_hash: record.plan },
-        };
+        let confirmed = plans.iter().find_map(|(rank, plan)| match record.plan {
+            hash if hash == plan_hash(&plan.name) => Some(ConfirmedPlan::Plan(rank)),
+            hash if hash == least_plan_hash(&plan.name) => Some(ConfirmedPlan::AtLeast(rank)),
+            _ => None,
+        });
+        let plan = confirmed.unwrap_or(ConfirmedPlan::Unknown { name_hash: record.plan });
         let ConfirmRecord { requested_at, grace_until, .. } = record;
         Some(Confirmation { requested_at, plan, grace_until })
     }
@@ -148,6 +157,7 @@ impl ConfirmRecords {
         let (requested_at, grace_until) = (confirmation.requested_at, confirmation.grace_until);
         let plan = match confirmation.plan {
             ConfirmedPlan::Plan(plan) => plan_hash(&plans.get(plan).name),
+            ConfirmedPlan::AtLeast(plan) => least_plan_hash(&plans.get(plan).name),
             ConfirmedPlan::Unknown { name_hash } => name_hash,
         };
         self.put(ConfirmRecord { requested_at, plan, grace_until, ..record }, now)
@@ -174,6 +184,12 @@ impl ConfirmRecords {
 /// Returns the hash of a plan's name, which identifies the plan in a record.
 pub(super) fn plan_hash(name: &str) -> u64 {
     hash(name).first_chunk().map_or(0, |start| u64::from_le_bytes(*start))
+}
+
+/// Returns the value that identifies the least plan of a subject in a record. A release that does not know it
+/// takes it for a plan that is not in the document, which lowers no plan either.
+fn least_plan_hash(name: &str) -> u64 {
+    !plan_hash(name)
 }
 
 /// Returns the hash of a text: SipHash-1-3 without a secret key, which is the same in every release.
@@ -242,6 +258,14 @@ mod tests {
     }
 
     #[test]
+    fn requests_of_two_calls_each_count_twice() {
+        let limit = PROCESS_LIMIT.of_calls(2);
+        assert_eq!((limit.burst, limit.every), (50, Duration::from_millis(100)));
+        let limit = PROCESS_LIMIT.of_calls(1);
+        assert_eq!((limit.burst, limit.every), (PROCESS_LIMIT.burst, PROCESS_LIMIT.every));
+    }
+
+    #[test]
     fn the_process_has_twenty_requests_a_second() {
         let mut value: Option<Vec<u8>> = None;
         let mut requests = 0;
@@ -271,6 +295,9 @@ mod tests {
             assert_eq!(records.confirmation(id(2), &plans, at(1)), None);
             assert_eq!(records.with_confirmation(id(1), &new, &plans, at(1)), None, "it is known");
         }
+        let new = Confirmation { requested_at: at(0), plan: ConfirmedPlan::AtLeast(pro), grace_until: None };
+        let bytes = empty().with_confirmation(id(1), &new, &plans, at(1)).unwrap();
+        assert_eq!(ConfirmRecords::read(Some(&bytes)).confirmation(id(1), &plans, at(1)), Some(new));
         // Of two workers whose documents differ, only one has the plan.
         let unknown = ConfirmedPlan::Unknown { name_hash: plan_hash("enterprise") };
         let new = Confirmation { requested_at: at(0), plan: unknown, grace_until: None };

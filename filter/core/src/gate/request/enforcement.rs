@@ -133,7 +133,7 @@ impl GateRequest {
             && !worker.gate.shadow
             && decision::is_liftable(&worker.plans, plan, &refusal);
         if let Principal::Caller { caller, .. } = principal
-            && let Some(subject) = caller.subject.as_ref().filter(|subject| worker.can_confirm(subject))
+            && let Some(subject) = caller.subject.as_ref().filter(|_| worker.can_confirm())
             && may_be_lifted
         {
             let (confirming, action) = Confirming::begin(worker, Rc::clone(caller), subject, refusal, now);
