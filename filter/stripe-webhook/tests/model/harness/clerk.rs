@@ -12,6 +12,8 @@ pub(crate) const LISTED_CUSTOMERS_MAX: usize = 20;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Clerk {
     pub(crate) subjects: BTreeMap<String, FakeSubject>,
+    /// The item of each billing subscription that is not of the default plan.
+    pub(crate) billing: BTreeMap<String, FakeItem>,
     /// How many writes there were.
     pub(crate) writes: usize,
 }
@@ -20,6 +22,30 @@ pub(crate) struct Clerk {
 pub(crate) struct FakeSubject {
     pub(crate) public: Value,
     pub(crate) private: Value,
+}
+
+/// An item of Clerk Billing.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FakeItem {
+    /// The slug, which is the plan's name.
+    pub(crate) slug: &'static str,
+    pub(crate) status: &'static str,
+    /// When its period ends, and since when it is past due if it is.
+    pub(crate) at_s: u64,
+}
+
+impl FakeItem {
+    fn show(self, payer: &str) -> Value {
+        let payer = match payer.starts_with("org_") {
+            true => json!({"organization_id": payer, "user_id": ""}),
+            false => json!({"user_id": payer, "organization_id": ""}),
+        };
+        json!({
+            "object": "commerce_subscription_item", "id": "csub_item_1", "status": self.status, "payer": payer,
+            "plan": {"slug": self.slug, "is_default": false}, "period_end": self.at_s * 1_000,
+            "past_due_at": (self.status == "past_due").then_some(self.at_s * 1_000),
+        })
+    }
 }
 
 impl FakeSubject {
@@ -61,20 +87,28 @@ impl Clerk {
     /// Responds to a request to `/v1/users`, `/v1/users/{id}`, `…/metadata`, or the same of organizations.
     pub(crate) fn respond(&mut self, method: &str, path: &str, query: &str, body: &[u8]) -> FakeResponse {
         let segments: Vec<&str> = path.trim_start_matches("/v1/").split('/').collect();
+        if segments == ["billing", "subscription_items"] {
+            let items: Vec<Value> = self.billing.iter().map(|(payer, item)| item.show(payer)).collect();
+            return FakeResponse::new(200, json!({"data": items, "total_count": items.len()}).to_string());
+        }
         if let [kind] = segments.as_slice() {
             return self.list(kind, query);
         }
         let (kind, id) = (segments[0], segments[1]);
         let fits =
             matches!((kind, id.split('_').next()), ("users", Some("user")) | ("organizations", Some("org")));
-        let Some(subject) = self.subjects.get_mut(id).filter(|_| fits) else {
-            return FakeResponse::new(
-                404,
-                r#"{"errors":[{"code":"resource_not_found","message":"not found"}]}"#.to_owned(),
-            );
-        };
+        let Some(subject) = self.subjects.get_mut(id).filter(|_| fits) else { return not_found() };
         match (method, segments.get(2)) {
             ("GET", None) => {}
+            ("GET", Some(&"billing")) => {
+                let Some(item) = self.billing.get(id) else { return not_found() };
+                let default = json!({
+                    "id": "csub_item_0", "status": "active", "plan": {"slug": "free_user", "is_default": true},
+                });
+                let items = [default, item.show(id)];
+                let shown = json!({"object": "commerce_subscription", "subscription_items": items});
+                return FakeResponse::new(200, shown.to_string());
+            }
             ("PATCH", Some(&"metadata")) => {
                 let patch: Value = serde_json::from_slice(body).unwrap();
                 merge(&mut subject.public, patch.get("public_metadata"));
@@ -98,6 +132,11 @@ impl Clerk {
         let body = if kind == "users" { json!(page) } else { json!({"data": page, "total_count": 0}) };
         FakeResponse::new(200, body.to_string())
     }
+}
+
+fn not_found() -> FakeResponse {
+    let body = r#"{"errors":[{"code":"resource_not_found","message":"not found"}]}"#;
+    FakeResponse::new(404, body.to_owned())
 }
 
 fn shown(id: &str, subject: &FakeSubject) -> Value {

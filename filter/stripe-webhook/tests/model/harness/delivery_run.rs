@@ -1,7 +1,9 @@
 //! A delivery in progress on one replica, step by step: the test decides when and how each callout ends.
 
-use super::gateway::{Replica, SIGNING_SECRET};
+use super::gateway::{CLERK_SIGNING_KEY, Replica, SIGNING_SECRET};
 use super::world::{changes_something, parts};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
 use sha2::Sha256;
@@ -23,6 +25,19 @@ pub(crate) struct WebhookRequest<'a> {
 pub(crate) fn signed(body: &str, signed_s: u64) -> WebhookRequest<'_> {
     let header = ("stripe-signature", format!("t={signed_s},v1={}", signature(body.as_bytes(), signed_s)));
     WebhookRequest { method: "POST", path: "/webhooks/stripe", headers: vec![header], body: body.as_bytes() }
+}
+
+/// Returns a delivery of Clerk's, with the id of a message.
+pub(crate) fn signed_by_clerk<'a>(id: &str, body: &'a str, signed_s: u64) -> WebhookRequest<'a> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(&CLERK_SIGNING_KEY).unwrap();
+    mac.update(format!("{id}.{signed_s}.{body}").as_bytes());
+    let signature = format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()));
+    let headers = vec![
+        ("svix-id", id.to_owned()),
+        ("svix-timestamp", signed_s.to_string()),
+        ("svix-signature", signature),
+    ];
+    WebhookRequest { method: "POST", path: "/webhooks/clerk", headers, body: body.as_bytes() }
 }
 
 pub(crate) fn signature(body: &[u8], signed_s: u64) -> String {

@@ -2,18 +2,25 @@
 
 use serde_json::{Value, json};
 use stripe_webhook::StripeWebhook;
-use tollgate_core::config::{self, Configuration, StripeWebhookSettings};
+use tollgate_core::config::{self, ClerkWebhookSettings, Configuration, StripeWebhookSettings, SyncSettings};
 use tollgate_core::http::Callout;
 use tollgate_core::time::Micros;
+use tollgate_core::webhook::{ClerkDelivery, ClerkWorker};
 use tollgate_driver::memory::{MemoryHost, MemoryRequest, SharedData};
-use tollgate_driver::{CalloutResult, Dispatch, Flow};
+use tollgate_driver::{CalloutResult, Dispatch, Filter, Flow, Setup};
 
 /// The secret with which Stripe signs.
 pub(crate) const SIGNING_SECRET: &str = "whsec_model";
 
+/// The secret with which Clerk signs: the key of 24 zeros, in base64.
+const CLERK_SIGNING_SECRET: &str = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+/// The key of that secret.
+pub(crate) const CLERK_SIGNING_KEY: [u8; 24] = [0; 24];
+
 /// The environment of every gateway and command.
-const ENVIRONMENT: [(&str, &str); 3] = [
+const ENVIRONMENT: [(&str, &str); 4] = [
     ("STRIPE_WEBHOOK_SECRET", SIGNING_SECRET),
+    ("CLERK_WEBHOOK_SIGNING_SECRET", CLERK_SIGNING_SECRET),
     ("STRIPE_API_KEY", "sk_live_stripe"),
     ("CLERK_SECRET_KEY", "sk_live_clerk"),
 ];
@@ -50,30 +57,107 @@ pub(crate) fn document_with_plans(sells: impl Fn(&str) -> bool, changes: Value) 
     document.to_string()
 }
 
+/// Returns a document that also mirrors Clerk Billing.
+pub(crate) fn document_with_both_sources() -> String {
+    mirroring(serde_json::from_str(&document(Value::Null)).unwrap())
+}
+
+/// Returns a document that reads only Clerk Billing.
+pub(crate) fn document_with_clerk_billing_alone() -> String {
+    let mut document: Value = serde_json::from_str(&document(Value::Null)).unwrap();
+    document.as_object_mut().unwrap().remove("stripe_webhook");
+    mirroring(document)
+}
+
+fn mirroring(mut document: Value) -> String {
+    document["clerk_webhook"] = json!({
+        "path": "/webhooks/clerk",
+        "signing_secrets": {"env": "CLERK_WEBHOOK_SIGNING_SECRET"},
+        "billing": "mirror",
+        "clerk": {"cluster": "clerk_api"},
+    });
+    document.to_string()
+}
+
 /// Returns what the command reads of a document.
-pub(crate) fn configuration(document: &str) -> Configuration<StripeWebhookSettings> {
+pub(crate) fn configuration(document: &str) -> Configuration<SyncSettings> {
     let variable = |name: &str| {
         let found = ENVIRONMENT.iter().find(|(known, _)| *known == name);
         found.map(|(_, value)| (*value).to_owned())
     };
-    config::read_without_signing(document.as_bytes(), &variable).unwrap()
+    let (text, variable) = (document.as_bytes(), &variable);
+    match config::read_without_signing::<StripeWebhookSettings>(text, variable) {
+        Ok(read) => read.map_section(|section| section.sync),
+        Err(_) => config::read_without_signing::<ClerkWebhookSettings>(text, variable)
+            .map(|read| read.map_section(|section| section.sync))
+            .unwrap(),
+    }
 }
 
-/// A worker thread with the filter.
+/// A worker thread with the filter for Stripe's events or that for Clerk's.
 pub(crate) struct Replica {
-    dispatch: Dispatch<StripeWebhook, MemoryHost>,
+    dispatch: FilterDispatch,
     host: MemoryHost,
     requests_begun: u32,
+}
+
+enum FilterDispatch {
+    Stripe(Dispatch<StripeWebhook, MemoryHost>),
+    Clerk(Dispatch<ClerkWebhook, MemoryHost>),
+}
+
+/// Calls the dispatch of either filter.
+macro_rules! dispatch {
+    ($replica:expr, $dispatch:ident => $call:expr) => {
+        match &mut $replica.dispatch {
+            FilterDispatch::Stripe($dispatch) => $call,
+            FilterDispatch::Clerk($dispatch) => $call,
+        }
+    };
+}
+
+/// The filter that takes Clerk's deliveries.
+struct ClerkWebhook;
+
+impl Filter for ClerkWebhook {
+    type Worker = ClerkWorker;
+    type Request = ClerkDelivery;
+
+    const READS_BODY: bool = true;
+
+    fn configure(setup: Setup<'_>) -> Result<ClerkWorker, String> {
+        let configuration = config::read::<ClerkWebhookSettings>(setup.document, setup.environment);
+        configuration.map(ClerkWorker::new).map_err(|error| error.to_string())
+    }
+
+    fn request(_worker: &ClerkWorker) -> ClerkDelivery {
+        ClerkDelivery::default()
+    }
+
+    fn removes_trailer(_name: &[u8]) -> bool {
+        false
+    }
 }
 
 impl Replica {
     /// Returns one of the process with that shared data.
     pub(crate) fn new(document: &str, shared: &SharedData) -> Self {
+        Self::with_filter(FilterDispatch::Stripe(Dispatch::new()), document, shared)
+    }
+
+    /// Returns one with the filter for Clerk's events.
+    pub(crate) fn for_clerk(document: &str, shared: &SharedData) -> Self {
+        Self::with_filter(FilterDispatch::Clerk(Dispatch::new()), document, shared)
+    }
+
+    fn with_filter(dispatch: FilterDispatch, document: &str, shared: &SharedData) -> Self {
         let mut host = MemoryHost::default();
         host.environment = ENVIRONMENT.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
         host.shared = shared.clone();
-        let mut replica = Replica { dispatch: Dispatch::new(), host, requests_begun: 0 };
-        let is_configured = replica.dispatch.configure(&mut replica.host, FILTER, Some(document.as_bytes()));
+        let mut replica = Replica { dispatch, host, requests_begun: 0 };
+        let document = Some(document.as_bytes());
+        let is_configured =
+            dispatch!(replica, dispatch => dispatch.configure(&mut replica.host, FILTER, document));
         assert!(is_configured, "{:?}", replica.host.take_lines());
         replica
     }
@@ -90,18 +174,20 @@ impl Replica {
         self.host.now = now;
         self.host.current = id;
         self.host.requests.insert(id, request);
-        self.dispatch.begin_request(id, FILTER);
-        let flow = self.dispatch.request_headers(&mut self.host, id, bytes == 0);
+        let flow = dispatch!(self, dispatch => {
+            dispatch.begin_request(id, FILTER);
+            dispatch.request_headers(&mut self.host, id, bytes == 0)
+        });
         if bytes == 0 || flow == Flow::Continue {
             return (id, flow);
         }
-        (id, self.dispatch.request_body(&mut self.host, id, bytes, true))
+        (id, dispatch!(self, dispatch => dispatch.request_body(&mut self.host, id, bytes, true)))
     }
 
     /// Ends a callout.
     pub(super) fn end_callout(&mut self, now: Micros, callout: u32, result: CalloutResult) {
         self.host.now = now;
-        self.dispatch.callout_ended(&mut self.host, callout, || result);
+        dispatch!(self, dispatch => dispatch.callout_ended(&mut self.host, callout, || result));
     }
 
     /// Gives a request that was let go the upstream's status.
@@ -109,12 +195,12 @@ impl Replica {
         self.host.now = now;
         self.host.current = request_id;
         self.host.request().response_status = Some(status);
-        self.dispatch.response_headers(&mut self.host, request_id);
+        dispatch!(self, dispatch => dispatch.response_headers(&mut self.host, request_id));
     }
 
     /// Ends a request. Its callouts are canceled.
     pub(super) fn end(&mut self, request_id: u32) {
-        self.dispatch.end_context(&mut self.host, request_id);
+        dispatch!(self, dispatch => dispatch.end_context(&mut self.host, request_id));
         self.host.requests.remove(&request_id);
     }
 

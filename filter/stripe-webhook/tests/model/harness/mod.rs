@@ -16,9 +16,11 @@ mod stripe;
 mod world;
 
 pub(crate) use changes::SUBJECTS;
-pub(crate) use clerk::LISTED_CUSTOMERS_MAX;
-pub(crate) use delivery_run::{DeliveryEnd, DeliveryRun, WebhookRequest, signature, signed};
-pub(crate) use gateway::{Replica, document, document_with_plans};
+pub(crate) use clerk::{FakeItem, LISTED_CUSTOMERS_MAX};
+pub(crate) use delivery_run::{DeliveryEnd, DeliveryRun, WebhookRequest, signature, signed, signed_by_clerk};
+pub(crate) use gateway::{
+    Replica, document, document_with_both_sources, document_with_clerk_billing_alone, document_with_plans,
+};
 pub(crate) use model::{Delivered, Model, is_to};
 pub(crate) use response::FakeResponse;
 pub(crate) use schedule::Schedule;

@@ -144,8 +144,8 @@ impl Model {
 }
 
 /// Returns the state of a command that reads this document.
-fn command_state(document: &str) -> SyncState {
-    SyncState::new(configuration(document).map_section(|section| section.sync))
+pub(crate) fn command_state(document: &str) -> SyncState {
+    SyncState::new(configuration(document))
 }
 
 impl Delivered {

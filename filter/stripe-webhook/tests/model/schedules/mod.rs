@@ -1,4 +1,5 @@
 //! Concurrent deliveries on several replicas.
 
+mod both_sources;
 mod concurrent;
 mod random;
