@@ -59,18 +59,25 @@ impl Shop {
 
     /// Writes the document, with these prices for Pro and Enterprise.
     pub fn configure(&self, pro: &str, enterprise: &str) {
-        let document = json!({
-            "plans": [
-                {"name": "free"}, {"name": "pro", "prices": [pro]}, {"name": "enterprise", "prices": [enterprise]},
-            ],
-            "stripe_webhook": {
-                "path": "/webhooks/stripe",
-                "signing_secrets": {"env": "STRIPE_WEBHOOK_SECRET"},
-                "past_due": {"grace_days": 14},
-                "stripe": {"cluster": "stripe_api"},
-                "clerk": {"cluster": "clerk_api"},
-            },
+        self.write(&document(pro, enterprise));
+    }
+
+    /// Writes a document that mirrors Clerk Billing, and reads Stripe besides or not.
+    pub fn mirror(&self, reads_stripe: bool) {
+        let mut document = document("price_pro", "price_ent");
+        document["clerk_webhook"] = json!({
+            "path": "/webhooks/clerk",
+            "signing_secrets": {"env": "CLERK_WEBHOOK_SIGNING_SECRET"},
+            "billing": "mirror",
+            "clerk": {"cluster": "clerk_api"},
         });
+        if !reads_stripe {
+            document.as_object_mut().expect("an object").remove("stripe_webhook");
+        }
+        self.write(&document);
+    }
+
+    fn write(&self, document: &Value) {
         std::fs::write(self.file("tollgate.json"), document.to_string()).expect("a file");
     }
 
@@ -129,4 +136,20 @@ impl Shop {
     pub fn writes(&self) -> usize {
         self.stripe.log().writes() + self.clerk.log().writes()
     }
+}
+
+/// Returns a document with these prices for Pro and Enterprise.
+fn document(pro: &str, enterprise: &str) -> Value {
+    json!({
+        "plans": [
+            {"name": "free"}, {"name": "pro", "prices": [pro]}, {"name": "enterprise", "prices": [enterprise]},
+        ],
+        "stripe_webhook": {
+            "path": "/webhooks/stripe",
+            "signing_secrets": {"env": "STRIPE_WEBHOOK_SECRET"},
+            "past_due": {"grace_days": 14},
+            "stripe": {"cluster": "stripe_api"},
+            "clerk": {"cluster": "clerk_api"},
+        },
+    })
 }
