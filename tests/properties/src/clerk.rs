@@ -1,7 +1,8 @@
-//! Properties of Clerk's events and of their signatures.
+//! Properties of Clerk's events, of their signatures, and of billing subscriptions.
 
 use crate::{split_line, with_unrepresentable_member};
 use std::time::Duration;
+use tollgate_core::clerk::billing::ClerkSubscription;
 use tollgate_core::clerk::event::ClerkEvent;
 use tollgate_core::clerk::signature::verify;
 use tollgate_core::clerk::signing_key::SigningKey;
@@ -33,6 +34,15 @@ pub fn clerk_signature(bytes: &[u8]) -> bool {
     assert!(check(b"msg_other", body, SECRET, SIGNED_AT_S).is_err(), "another id");
     assert!(check(id, &[body, b" "].concat(), SECRET, SIGNED_AT_S).is_err(), "another body");
     assert!(check(id, body, SECRET, signed_at.as_secs() + 301).is_err(), "too late");
+    true
+}
+
+/// Checks a billing subscription: an accepted one is read the same with a member that Rust cannot represent.
+pub fn clerk_billing(bytes: &[u8]) -> bool {
+    let Ok(subscription) = ClerkSubscription::parse(bytes) else { return false };
+    if let Some(extended) = with_unrepresentable_member(bytes) {
+        assert_eq!(ClerkSubscription::parse(&extended), Ok(subscription));
+    }
     true
 }
 

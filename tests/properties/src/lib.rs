@@ -10,7 +10,7 @@ mod gate;
 mod session;
 mod stripe;
 
-pub use clerk::{clerk_event, clerk_signature};
+pub use clerk::{clerk_billing, clerk_event, clerk_signature};
 pub use configuration::{document, jwks, pem};
 pub use gate::{bucket, path, ratelimit_response};
 pub use session::{clerk_record, token, token_location};
@@ -20,8 +20,9 @@ pub use stripe::{event, page, signature};
 pub type Property = fn(&[u8]) -> bool;
 
 /// All properties, by the names of their fuzz targets and seed directories.
-pub const TARGETS: [(&str, Property); 14] = [
+pub const TARGETS: [(&str, Property); 15] = [
     ("bucket", bucket),
+    ("clerk_billing", clerk_billing),
     ("clerk_event", clerk_event),
     ("clerk_record", clerk_record),
     ("clerk_signature", clerk_signature),
