@@ -66,7 +66,7 @@ pub(super) fn table(summary: &Summary, intent: Intent) -> String {
     let applied = intent == Intent::Apply;
     let heads = match applied {
         true => ["SUBJECT", "PLAN WAS", "PLAN IS", "WHY", "CUSTOMER"],
-        false => ["SUBJECT", "PLAN NOW", "BY STRIPE", "WHY", "CUSTOMER"],
+        false => ["SUBJECT", "PLAN NOW", "PLAN DUE", "WHY", "CUSTOMER"],
     };
     let mut rows = vec![heads.map(str::to_owned)];
     for (subject, Difference { change, customer }) in summary.differing.iter().take(LISTED_MAX) {
