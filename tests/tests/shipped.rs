@@ -4,7 +4,9 @@ use std::process::Command;
 use tollgate_tests::fakes::upstream::Certificate;
 use tollgate_tests::install::modules::{Modules, cargo_home};
 use tollgate_tests::install::workspace;
-use tollgate_tests::processes::envoy::{EXAMPLE_CLERK_JWT_KEY, FILTERS, Standalone, program};
+use tollgate_tests::processes::envoy::{
+    EXAMPLE_CLERK_JWT_KEY, EXAMPLE_CLERK_WEBHOOK_SECRET, FILTERS, Standalone, program,
+};
 
 /// Checks the text itself, so that Envoy's own YAML reader reads its comments, anchors and aliases; the
 /// harness's other starts use another reader.
@@ -21,6 +23,7 @@ fn the_shipped_file_is_accepted_with_only_its_file_paths_changed() {
     }
     let paths = [
         ("/etc/tollgate/stripe_webhook.wasm", modules.stripe_webhook.as_path()),
+        ("/etc/tollgate/clerk_webhook.wasm", &modules.clerk_webhook),
         ("/etc/tollgate/billing.wasm", &modules.billing),
         ("/etc/tollgate/plan_gate.wasm", &modules.plan_gate),
         ("/etc/tollgate/secrets", &secrets),
@@ -38,6 +41,7 @@ fn the_shipped_file_is_accepted_with_only_its_file_paths_changed() {
     let mut envoy = Command::new(program());
     envoy.args(["--mode", "validate", "--config-path"]).arg(config).env_clear();
     envoy.env("STRIPE_WEBHOOK_SECRET", "whsec_example").env("CLERK_JWT_KEY", EXAMPLE_CLERK_JWT_KEY);
+    envoy.env("CLERK_WEBHOOK_SIGNING_SECRET", EXAMPLE_CLERK_WEBHOOK_SECRET);
     let out = envoy.output().expect("Envoy runs");
     let log = String::from_utf8_lossy(&out.stderr);
     assert!(out.status.success(), "{log}");
@@ -60,13 +64,13 @@ async fn all_modules_serve_on_every_worker() {
     for filter in FILTERS {
         assert_eq!(stats.vm_reloads(filter), 0, "{filter}");
     }
-    assert!(stats.value("wasm.envoy.wasm.runtime.v8.active") >= 6, "three filters on two workers");
+    assert!(stats.value("wasm.envoy.wasm.runtime.v8.active") >= 8, "four filters on two workers");
 }
 
 #[test]
 fn the_modules_do_not_contain_paths_of_the_build() {
     let modules = Modules::build();
-    for module in [&modules.stripe_webhook, &modules.billing, &modules.plan_gate] {
+    for module in modules.files() {
         let bytes = std::fs::read(module).expect("a module");
         let holds = |text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
         assert!(holds("cargo/registry/src/"), "{}: this test looks for the wrong text", module.display());

@@ -6,8 +6,9 @@ use syn::visit::{self, Visit};
 use tollgate_tests::install::workspace;
 
 /// The directories of the packages.
-const PACKAGES: [&str; 11] = [
+const PACKAGES: [&str; 12] = [
     "filter/billing",
+    "filter/clerk-webhook",
     "filter/core",
     "filter/ctl",
     "filter/driver",

@@ -80,6 +80,7 @@ macro_rules! filters {
 
 filters! { $
     stripe_webhook: stripe_webhook::StripeWebhook,
+    clerk_webhook: clerk_webhook::ClerkWebhook,
     billing: billing::BillingFilter,
     plan_gate: plan_gate::PlanGate,
 }

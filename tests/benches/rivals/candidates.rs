@@ -130,7 +130,7 @@ pub(crate) fn builds(options: &Options) -> Vec<Build> {
     let mut builds = vec![Build { modules: Modules::build().clone(), suffix: "" }];
     if let Some(dir) = &options.before {
         let file = |name| dir.join(name);
-        // No candidate has the billing filter.
+        // No candidate has the other filters.
         let modules = Modules {
             stripe_webhook: file("stripe_webhook.wasm"),
             plan_gate: file("plan_gate.wasm"),

@@ -27,6 +27,8 @@ const NATIVE_PROFILE: &str = "native";
 pub struct Modules {
     /// `stripe_webhook.wasm`
     pub stripe_webhook: PathBuf,
+    /// `clerk_webhook.wasm`
+    pub clerk_webhook: PathBuf,
     /// `billing.wasm`
     pub billing: PathBuf,
     /// `plan_gate.wasm`
@@ -46,13 +48,14 @@ impl Modules {
         MODULES.get_or_init(|| {
             require_target();
             let dir = workspace::target_dir().join("modules");
-            workspace::progress("building the three modules as they ship");
+            workspace::progress("building the four modules as they ship");
             let modules = Modules {
                 stripe_webhook: build(&dir, PROFILE, "stripe-webhook", "stripe_webhook.wasm", &[]),
+                clerk_webhook: build(&dir, PROFILE, "clerk-webhook", "clerk_webhook.wasm", &[]),
                 billing: build(&dir, BILLING_PROFILE, "billing", "billing.wasm", &[]),
                 plan_gate: build(&dir, GATE_PROFILE, "plan-gate", "plan_gate.wasm", &[]),
             };
-            for module in [&modules.stripe_webhook, &modules.billing, &modules.plan_gate] {
+            for module in modules.files() {
                 require_size(module, bytes(module));
             }
             modules
@@ -98,13 +101,19 @@ impl Modules {
 
     /// Returns the size of all files together.
     pub fn bytes(&self) -> u64 {
-        [&self.stripe_webhook, &self.billing, &self.plan_gate].map(|module| bytes(module)).iter().sum()
+        self.files().map(bytes).iter().sum()
+    }
+
+    /// Returns all files, in the order of the filters.
+    pub fn files(&self) -> [&Path; 4] {
+        [&self.stripe_webhook, &self.clerk_webhook, &self.billing, &self.plan_gate].map(PathBuf::as_path)
     }
 
     /// Returns the file of a filter, by the filter's name.
     pub fn of_filter(&self, filter: &str) -> Option<&Path> {
         match filter {
             "stripe_webhook" => Some(&self.stripe_webhook),
+            "clerk_webhook" => Some(&self.clerk_webhook),
             "billing" => Some(&self.billing),
             "plan_gate" => Some(&self.plan_gate),
             _ => None,

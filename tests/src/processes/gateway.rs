@@ -15,6 +15,7 @@
 
 use crate::client::wire::{WireResponse, exchange};
 use crate::fakes::clerk::FakeClerk;
+use crate::fakes::clerk::billing::ClerkEvent;
 use crate::fakes::clerk::keys::KeyPair;
 use crate::fakes::clerk::tokens::Token;
 use crate::fakes::server::unix_now;
@@ -22,7 +23,7 @@ use crate::fakes::stripe::FakeStripe;
 use crate::fakes::stripe::events::Event;
 use crate::fakes::upstream::Backend;
 use crate::install::modules::Modules;
-use crate::processes::envoy::{Envoy, FILTERS, Standalone};
+use crate::processes::envoy::{EXAMPLE_CLERK_WEBHOOK_SECRET, Envoy, FILTERS, Standalone};
 use reqwest::{Client, Method, RequestBuilder, Response};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
@@ -32,8 +33,16 @@ use tokio::sync::Mutex;
 /// The value of `STRIPE_WEBHOOK_SECRET`.
 pub const WEBHOOK_SECRET: &str = "whsec_tollgate0001";
 
-/// The webhook's path in the shipped document.
+/// The path of Stripe's webhooks in the shipped document.
 pub const WEBHOOK_PATH: &str = "/webhooks/stripe";
+
+/// The path of Clerk's webhooks in the shipped document.
+pub const CLERK_WEBHOOK_PATH: &str = "/webhooks/clerk";
+
+/// The sections whose filters most tests do not need.
+const OPTIONAL: [&str; 2] = [CLERK_WEBHOOK, BILLING];
+const CLERK_WEBHOOK: &str = "clerk_webhook";
+const BILLING: &str = "billing";
 
 /// The origin of the application in the shipped document: the authorized party of its tokens.
 pub const APPLICATION: &str = "https://app.example.com";
@@ -77,17 +86,34 @@ impl Gateway {
     /// # Panics
     /// If a part of it does not start, with the reason.
     pub async fn start_with_billing(edit: impl FnOnce(Standalone) -> Standalone) -> Gateway {
-        Self::start_build(Standalone::load(), edit).await
+        Self::start_with(Standalone::load(), &[BILLING], edit).await
     }
 
-    /// Starts a gateway with the billing endpoints of one build: [`Standalone::wasm`] or [`Standalone::native`].
+    /// Starts a gateway with the filter of Clerk's webhooks, which most tests do not need.
+    ///
+    /// # Panics
+    /// If a part of it does not start, with the reason.
+    pub async fn start_with_clerk_webhook(edit: impl FnOnce(Standalone) -> Standalone) -> Gateway {
+        Self::start_with(Standalone::load(), &[CLERK_WEBHOOK], edit).await
+    }
+
+    /// Starts a gateway with all filters of one build: [`Standalone::wasm`] or [`Standalone::native`].
     ///
     /// # Panics
     /// If a part of it does not start, with the reason.
     pub async fn start_build(shipped: Standalone, edit: impl FnOnce(Standalone) -> Standalone) -> Gateway {
+        Self::start_with(shipped, &OPTIONAL, edit).await
+    }
+
+    /// Starts a gateway with these of the [`OPTIONAL`] sections.
+    async fn start_with(
+        shipped: Standalone,
+        sections: &[&str],
+        edit: impl FnOnce(Standalone) -> Standalone,
+    ) -> Gateway {
         let (stripe, clerk) = (FakeStripe::start().await, FakeClerk::start().await);
         let backend = Backend::start().await;
-        let standalone = edit(wired_with_billing(shipped, &backend, &stripe, &clerk));
+        let standalone = edit(wired_with(shipped, sections, &backend, &stripe, &clerk));
         Self::start_standalone(stripe, clerk, backend, standalone).await
     }
 
@@ -175,6 +201,25 @@ impl Gateway {
         request.body(body).send().await
     }
 
+    /// Delivers an event of Clerk, signed now with the right secret.
+    ///
+    /// # Panics
+    /// If there is no response.
+    pub async fn deliver_from_clerk(&self, event: &ClerkEvent) -> Response {
+        self.deliver_from_clerk_at(event, unix_now()).await
+    }
+
+    /// Delivers an event of Clerk signed at `signed_at` (Unix seconds).
+    ///
+    /// # Panics
+    /// If there is no response.
+    pub async fn deliver_from_clerk_at(&self, event: &ClerkEvent, signed_at: i64) -> Response {
+        let (body, fields) = event.signed(&[EXAMPLE_CLERK_WEBHOOK_SECRET], signed_at);
+        let request = self.request(Method::POST, CLERK_WEBHOOK_PATH).body(body);
+        let request = fields.iter().fold(request, |request, (name, value)| request.header(*name, value));
+        request.send().await.unwrap_or_else(|e| panic!("the webhook did not respond: {e}"))
+    }
+
     /// Starts another Envoy in front of the same upstream and the same fakes, as a second replica.
     ///
     /// # Panics
@@ -189,7 +234,7 @@ impl Gateway {
     /// If it does not start.
     pub async fn replica_with_billing(&self, edit: impl FnOnce(Standalone) -> Standalone) -> Envoy {
         let shipped = Standalone::load();
-        let standalone = edit(wired_with_billing(shipped, &self.backend, &self.stripe, &self.clerk));
+        let standalone = edit(wired_with(shipped, &[BILLING], &self.backend, &self.stripe, &self.clerk));
         standalone.without_unconfigured_filters().start().await
     }
 
@@ -259,20 +304,26 @@ impl Drop for Gateway {
 /// A plain `static` is never dropped, and its processes would keep running.
 pub struct SharedGateway {
     edit: fn(Standalone) -> Standalone,
-    with_billing: bool,
+    sections: &'static [&'static str],
     running: Mutex<Weak<Gateway>>,
 }
 
 impl SharedGateway {
     /// Returns a shared gateway that is not started yet. `edit` is as in [`Gateway::start`].
     pub const fn new(edit: fn(Standalone) -> Standalone) -> Self {
-        SharedGateway { edit, with_billing: false, running: Mutex::const_new(Weak::new()) }
+        SharedGateway { edit, sections: &[], running: Mutex::const_new(Weak::new()) }
     }
 
     /// Returns a shared gateway with the billing endpoints that is not started yet. `edit` is as in
     /// [`Gateway::start_with_billing`].
     pub const fn with_billing(edit: fn(Standalone) -> Standalone) -> Self {
-        SharedGateway { edit, with_billing: true, running: Mutex::const_new(Weak::new()) }
+        SharedGateway { edit, sections: &[BILLING], running: Mutex::const_new(Weak::new()) }
+    }
+
+    /// Returns a shared gateway with the filter of Clerk's webhooks that is not started yet. `edit` is as in
+    /// [`Gateway::start_with_clerk_webhook`].
+    pub const fn with_clerk_webhook(edit: fn(Standalone) -> Standalone) -> Self {
+        SharedGateway { edit, sections: &[CLERK_WEBHOOK], running: Mutex::const_new(Weak::new()) }
     }
 
     /// Returns the gateway, started if it does not run.
@@ -285,28 +336,23 @@ impl SharedGateway {
             return gateway;
         }
         // The fakes are tasks of the runtime that starts them, and each test's runtime ends with the test.
-        let (edit, with_billing) = (self.edit, self.with_billing);
-        let started = background().spawn(async move {
-            match with_billing {
-                true => Gateway::start_with_billing(edit).await,
-                false => Gateway::start(edit).await,
-            }
-        });
-        let started = started.await;
+        let started =
+            background().spawn(Gateway::start_with(Standalone::load(), self.sections, self.edit)).await;
         let gateway = Arc::new(started.unwrap_or_else(|e| std::panic::resume_unwind(e.into_panic())));
         *running = Arc::downgrade(&gateway);
         gateway
     }
 }
 
-/// Returns the shipped configuration without billing, with every cluster, key and secret set.
+/// Returns the shipped configuration without the [`OPTIONAL`] sections, with every cluster, key and secret set.
 fn wired(backend: &Backend, stripe: &FakeStripe, clerk: &FakeClerk) -> Standalone {
-    wired_with_billing(Standalone::load(), backend, stripe, clerk).without_billing()
+    wired_with(Standalone::load(), &[], backend, stripe, clerk)
 }
 
-/// Returns a shipped configuration with every cluster, key and secret set.
-fn wired_with_billing(
+/// Returns a shipped configuration with these of the [`OPTIONAL`] sections, with every cluster, key and secret set.
+fn wired_with(
     shipped: Standalone,
+    sections: &[&str],
     backend: &Backend,
     stripe: &FakeStripe,
     clerk: &FakeClerk,
@@ -320,7 +366,11 @@ fn wired_with_billing(
         .env("STRIPE_WEBHOOK_SECRET", WEBHOOK_SECRET)
         .env("CLERK_JWT_KEY", &KeyPair::first().pem())
         .document(|document| document["plan_gate"]["issuer"] = clerk.issuer().into());
-    addresses.into_iter().fold(standalone, |standalone, (cluster, at)| standalone.upstream_at(cluster, at))
+    let standalone = addresses
+        .into_iter()
+        .fold(standalone, |standalone, (cluster, at)| standalone.upstream_at(cluster, at));
+    let left_out = OPTIONAL.into_iter().filter(|name| !sections.contains(name));
+    left_out.fold(standalone, Standalone::without_section)
 }
 
 /// Returns the runtime for tasks that outlive a single test.

@@ -18,7 +18,7 @@ use tollgate_tests::fakes::stripe::FakeStripe;
 use tollgate_tests::fakes::stripe::model::{Customer, Price, Session, Subscription};
 use tollgate_tests::fakes::upstream::Backend;
 use tollgate_tests::install::workspace;
-use tollgate_tests::processes::envoy::{program, serving};
+use tollgate_tests::processes::envoy::{EXAMPLE_CLERK_WEBHOOK_SECRET, program, serving};
 use tollgate_tests::processes::gateway::{WEBHOOK_PATH, WEBHOOK_SECRET};
 
 const HEADING: &str = "Put it in front of your service";
@@ -51,7 +51,10 @@ async fn the_readmes_commands_set_up_a_working_gate() {
         let file = format!("gateway/secrets/{file}.yaml");
         setup.edit(&file, |text| change(text, "sk_test_REPLACE_ME", key));
     }
-    let running = setup.start(&start.text.replace("whsec_REPLACE_ME", WEBHOOK_SECRET)).await;
+    let clerk_secret = |secret: &str| format!("CLERK_WEBHOOK_SIGNING_SECRET={secret}");
+    let commands =
+        start.text.replace(&clerk_secret("whsec_REPLACE_ME"), &clerk_secret(EXAMPLE_CLERK_WEBHOOK_SECRET));
+    let running = setup.start(&commands.replace("whsec_REPLACE_ME", WEBHOOK_SECRET)).await;
 
     let url = format!("http://{}", running.listener);
     let token = || clerk.token("user_ada").sign();

@@ -24,7 +24,7 @@ const REGISTRY: &str = "registry.example.com";
 /// and is not a file system.
 const WASM: &str = "application/vnd.module.wasm.content.layer.v1+wasm";
 
-/// An OCI image layout with the three modules.
+/// An OCI image layout with the four modules.
 #[derive(Debug)]
 pub struct Images {
     dir: TempDir,
@@ -48,7 +48,7 @@ impl Images {
             .expect("the commands that build the modules");
         let dir = tempfile::tempdir().expect("a directory");
         let modules = Modules::build();
-        for module in [&modules.stripe_webhook, &modules.billing, &modules.plan_gate] {
+        for module in modules.files() {
             std::fs::copy(module, dir.path().join(module.file_name().expect("a name"))).expect("a copy");
         }
         let images = Images { dir, commands: push.to_owned() };
@@ -102,6 +102,7 @@ fn the_layout_contains_each_module_in_the_layer_that_platforms_read() {
     let modules = Modules::build();
     let want = [
         ("billing-0.1.0", &modules.billing),
+        ("clerk-webhook-0.1.0", &modules.clerk_webhook),
         ("plan-gate-0.1.0", &modules.plan_gate),
         ("stripe-webhook-0.1.0", &modules.stripe_webhook),
     ];

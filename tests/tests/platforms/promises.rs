@@ -5,11 +5,13 @@ use std::net::SocketAddr;
 use tollgate_tests::client::transport::Transport;
 use tollgate_tests::client::wire::WireResponse;
 use tollgate_tests::fakes::clerk::User;
+use tollgate_tests::fakes::clerk::billing::ClerkEvent;
 use tollgate_tests::fakes::clerk::tokens::Token;
 use tollgate_tests::fakes::server::unix_now;
 use tollgate_tests::fakes::stripe::model::{Customer, PERIOD_S, Price, Subscription};
 use tollgate_tests::fakes::stripe::sign;
-use tollgate_tests::processes::gateway::{APPLICATION, WEBHOOK_PATH, WEBHOOK_SECRET};
+use tollgate_tests::processes::envoy::EXAMPLE_CLERK_WEBHOOK_SECRET;
+use tollgate_tests::processes::gateway::{APPLICATION, CLERK_WEBHOOK_PATH, WEBHOOK_PATH, WEBHOOK_SECRET};
 use tollgate_tests::processes::platform::Site;
 
 const USER: &str = "user_platform";
@@ -21,6 +23,7 @@ pub async fn check(gateway: SocketAddr, site: &Site) {
     clients_cannot_set_tollgates_headers(gateway, site).await;
     a_refused_delivery_causes_no_request(gateway, site).await;
     a_valid_delivery_changes_the_plan(gateway, site).await;
+    deliveries_of_clerk_are_verified(gateway, site).await;
     billing_endpoints_answer_themselves(gateway, site).await;
     preflight_requests_are_allowed(gateway, site).await;
 }
@@ -68,6 +71,7 @@ async fn clients_cannot_set_tollgates_headers(gateway: SocketAddr, site: &Site) 
         ("x-tollgate-anything", "1"),
         ("x_tollgate_plan", "enterprise"),
         ("x-tollgate-stripe-event", "evt_1"),
+        ("x-tollgate-clerk-event", "msg_1"),
         ("x-kept", "1"),
     ];
     // No rule matches this path.
@@ -134,6 +138,29 @@ pub async fn deliver(gateway: SocketAddr, site: &Site) -> WireResponse {
     let event = event.with("/data/object/description", json!("x".repeat(100_000)));
     let (body, signature) = event.signed(&[WEBHOOK_SECRET], unix_now());
     send(gateway, ("POST", WEBHOOK_PATH), &[("stripe-signature", &signature)], &body).await
+}
+
+/// As shipped, no event of Clerk needs work, so that a verified one is ignored.
+async fn deliveries_of_clerk_are_verified(gateway: SocketAddr, site: &Site) {
+    site.backend.clear_received().await;
+    let before = site.clerk.log().entries().len();
+    let event = ClerkEvent::of_payer("msg_platform", "subscription.updated", USER);
+    for (secret, status, member, value) in [
+        (EXAMPLE_CLERK_WEBHOOK_SECRET, 200, "status", "ignored"),
+        ("whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD", 400, "code", "signature_mismatch"),
+    ] {
+        let (body, fields) = event.signed(&[secret], unix_now());
+        let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        for transport in Transport::ALL {
+            let target = ("POST", CLERK_WEBHOOK_PATH);
+            let response = transport.send(gateway, target, &fields, &body, &[]).await;
+            let response = response.unwrap_or_else(|| panic!("{transport:?}: no response"));
+            let found = (response.status, &response.json()[member]);
+            assert_eq!(found, (status, &json!(value)), "{transport:?}");
+        }
+    }
+    assert_eq!(site.backend.received().await, []);
+    assert_eq!(site.clerk.log().entries().len(), before);
 }
 
 /// Checks them with a user who has no subscription. Stripe has the price since the delivery before.

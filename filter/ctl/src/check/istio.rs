@@ -3,8 +3,8 @@
 use super::callouts::{self, Named};
 use super::resource::{Resource, of_kind, which};
 use super::{
-    BILLING, FORGOTTEN, GATE, ORDER, READERS, UNSERVED, WEBHOOK, Warning, at, document_of, envoy,
-    has_billing, not_held,
+    BILLING, FORGOTTEN, GATE, ORDER, READERS, UNSERVED, Warning, at, document_of, envoy, has_billing,
+    not_held,
 };
 use crate::document::FoundDocument;
 use serde_json::Value;
@@ -83,22 +83,28 @@ fn envoy_filter(patches: Resource<'_>, has_gate: bool, warnings: &mut Vec<Warnin
     }
 }
 
-/// Warns if the billing endpoints are not inserted after the webhook's filter. Istio applies EnvoyFilters by their
+/// Warns of each filter that is inserted before the one that it must follow. Istio applies EnvoyFilters by their
 /// `priority`, those of the same by their age, and the patches of one in their order; what is inserted last comes
 /// first.
-fn order(resources: &[Resource<'_>]) -> Option<Warning> {
-    let (billing, before) = inserted(BILLING, resources)?;
-    let (webhook, after) = inserted(WEBHOOK, resources)?;
+fn order(resources: &[Resource<'_>]) -> Vec<Warning> {
+    let filters: Vec<(Resource<'_>, usize)> =
+        READERS.iter().filter_map(|filter| inserted(filter, resources)).collect();
     let priority = |patches: Resource<'_>| patches.spec("/priority").as_i64().unwrap_or(0);
-    let is_ordered = match (billing.name(), billing.namespace()) == (webhook.name(), webhook.namespace()) {
-        true => before < after,
-        false => priority(billing) < priority(webhook),
+    let pairs = filters.iter().zip(filters.iter().skip(1));
+    let misplaced = pairs.filter(|((first, after), (second, before))| {
+        match (first.name(), first.namespace()) == (second.name(), second.namespace()) {
+            true => before >= after,
+            false => priority(*second) >= priority(*first),
+        }
+    });
+    let warning = |((first, _), (second, _)): (&(Resource<'_>, usize), &(Resource<'_>, usize))| {
+        let text = format!(
+            "write a lower one than that of {}, as what is inserted last comes first: {ORDER}",
+            first.name()
+        );
+        Warning::new(second.location("spec.priority"), text)
     };
-    let text = format!(
-        "write a lower one than that of {}, as what is inserted last comes first: {ORDER}",
-        webhook.name()
-    );
-    (!is_ordered).then(|| Warning::new(billing.location("spec.priority"), text))
+    misplaced.map(warning).collect()
 }
 
 /// Warns if the gate's document has billing endpoints and none of the file's EnvoyFilters inserts their filter.

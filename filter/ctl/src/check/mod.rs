@@ -45,15 +45,16 @@ pub(crate) struct CheckArguments {
 
 /// The filters with checks of their own.
 const WEBHOOK: &str = "stripe_webhook";
+const CLERK_WEBHOOK: &str = "clerk_webhook";
 const BILLING: &str = "billing";
 const GATE: &str = "plan_gate";
 /// The filters that read a request's body before they answer it, and so need Envoy's
-/// `allow_on_headers_stop_iteration`.
-const READERS: [&str; 2] = [WEBHOOK, BILLING];
+/// `allow_on_headers_stop_iteration`, in their order.
+const READERS: [&str; 3] = [WEBHOOK, CLERK_WEBHOOK, BILLING];
 
 /// The warning about filters in the wrong order.
-const ORDER: &str = "stripe_webhook must come before billing, and both before plan_gate: a webhook has no session token, \
-                     and the billing endpoints answer for themselves";
+const ORDER: &str = "stripe_webhook must come before clerk_webhook, that before billing, and all before plan_gate: a \
+                     webhook has no session token, and the billing endpoints answer for themselves";
 /// The warning about a gate whose document has billing endpoints that no filter serves.
 const UNSERVED: &str = "the document has the section `billing`, so the gate lets the paths below `billing.path` pass without a \
                         token, but there is no filter `billing`: add it, or remove the section";
@@ -71,7 +72,7 @@ struct Warning {
 
 /// Returns the index of the first filter in a chain that comes after one that it must come before.
 fn out_of_order(filters: &[Option<&str>]) -> Option<usize> {
-    const ORDERED: [&str; 3] = [WEBHOOK, BILLING, GATE];
+    const ORDERED: [&str; 4] = [WEBHOOK, CLERK_WEBHOOK, BILLING, GATE];
     let rank = |filter: &Option<&str>| ORDERED.iter().position(|name| Some(*name) == *filter);
     let ranks: Vec<(usize, usize)> =
         filters.iter().enumerate().filter_map(|(index, filter)| Some((index, rank(filter)?))).collect();
@@ -82,7 +83,7 @@ fn out_of_order(filters: &[Option<&str>]) -> Option<usize> {
 /// Returns what happens to a filter of [`READERS`] whose header Envoy does not hold back.
 fn not_held(filter: &str) -> &'static str {
     match filter {
-        WEBHOOK => "a webhook is never verified",
+        WEBHOOK | CLERK_WEBHOOK => "a webhook is never verified",
         _ => "a POST with a body is never answered",
     }
 }

@@ -133,7 +133,7 @@ fn the_shipped_configurations_have_only_the_examples_warnings() {
         let got = verdict(&shipped_file(file, "plans:", "plans:"));
         assert_eq!(got.errors, Vec::<String>::new(), "{file}");
         assert_eq!(got.warnings.len(), OF_THE_EXAMPLE, "{file}: {:?}", got.warnings);
-        assert_eq!(got.locations.len(), 3, "{file}: once for each filter");
+        assert_eq!(got.locations.len(), 4, "{file}: once for each filter");
     }
 }
 
@@ -204,7 +204,7 @@ fn the_filters_order_matters() {
     let filters = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters";
     for file in ["standalone.yaml", "standalone-native.yaml"] {
         let mut value = shipped_values(file).remove(0);
-        value.pointer_mut(filters).unwrap().as_array_mut().unwrap().swap(2, 3);
+        value.pointer_mut(filters).unwrap().as_array_mut().unwrap().swap(3, 4);
         let warnings = verdict(&value.to_string()).warnings;
         assert!(warnings.iter().any(|warning| warning.text.contains("before plan_gate")), "{warnings:?}");
         value.pointer_mut(filters).unwrap().as_array_mut().unwrap().swap(0, 1);
@@ -225,7 +225,7 @@ fn platform(file: &str, cases: &[(&str, &str, &str, &str)]) {
     let got = verdict(&shipped_file(file, "plans:", "plans:"));
     assert_eq!(got.errors, Vec::<String>::new());
     assert_eq!(got.warnings.len(), OF_THE_EXAMPLE, "{:?}", got.warnings);
-    assert_eq!(got.locations.len(), 3, "once for each filter");
+    assert_eq!(got.locations.len(), 4, "once for each filter");
     for (from, to, location, text) in cases {
         let got = verdict(&shipped_file(file, from, to));
         assert_eq!(got.warnings.len(), 1 + OF_THE_EXAMPLE, "{from}: {:?}", got.warnings);
@@ -257,10 +257,11 @@ fn the_configuration_around_the_filters_on_istio_is_checked() {
             "WasmPlugin",
             "a POST with a body is never answered",
         ),
-        ("priority: -1", "priority: 0", "EnvoyFilter tollgate-billing: spec.priority", "inserted last"),
+        ("priority: -1", "priority: 0", "EnvoyFilter tollgate-clerk-webhook: spec.priority", "inserted last"),
+        ("priority: -2", "priority: -1", "EnvoyFilter tollgate-billing: spec.priority", "inserted last"),
         (
-            "allow_on_headers_stop_iteration: true\n              vm_config:\n                vm_id: tollgate_stripe_webhook     #",
-            "vm_config:\n                vm_id: tollgate_stripe_webhook     #",
+            "allow_on_headers_stop_iteration: true\n              vm_config:\n                vm_id: tollgate_stripe_webhook     # shared",
+            "vm_config:\n                vm_id: tollgate_stripe_webhook     # shared",
             "EnvoyFilter tollgate-billing: spec.configPatches[1]",
             "a POST with a body is never answered",
         ),
@@ -301,11 +302,23 @@ fn the_configuration_around_the_filters_on_envoy_gateway_is_checked() {
             "spec.wasm[0].env.hostKeys",
             "reads STRIPE_WEBHOOK_SECRET",
         ),
+        (
+            "[CLERK_WEBHOOK_SIGNING_SECRET, STRIPE",
+            "[STRIPE",
+            "spec.wasm[1].env.hostKeys",
+            "reads CLERK_WEBHOOK_SIGNING_SECRET",
+        ),
+        (
+            "root_id=='clerk_webhook')].typed_config.config\"\n      path: /allow_on_headers_stop_iteration",
+            "root_id=='clerk_webhook')].typed_config.config\"\n      path: /x",
+            "spec.wasm[1]",
+            "a webhook is never verified",
+        ),
         ("path: /allow_on_headers_stop_iteration", "path: /x", "spec.wasm[0]", "a webhook is never verified"),
         (
             "root_id=='billing')].typed_config.config\"\n      path: /allow_on_headers_stop_iteration",
             "root_id=='billing')].typed_config.config\"\n      path: /x",
-            "spec.wasm[1]",
+            "spec.wasm[2]",
             "a POST with a body is never answered",
         ),
         ("authorization: {defaultAction: Deny}", "cors: {}", "HTTPRoute stripe-api", "anyone can call"),
@@ -349,19 +362,19 @@ fn a_billing_section_without_its_filter_causes_a_warning() {
     let filters = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters";
     let without_billing = |file| {
         let mut values = shipped_values(file);
-        values[0].pointer_mut(filters).unwrap().as_array_mut().unwrap().remove(2);
+        values[0].pointer_mut(filters).unwrap().as_array_mut().unwrap().remove(3);
         values
     };
     let mut istio = shipped_values("istio/tollgate.yaml");
     istio[0]["items"].as_array_mut().unwrap().retain(|resource| !is_of(resource, "tollgate-billing"));
     let mut gateway = shipped_values("envoy-gateway/tollgate.yaml");
     let policy = gateway.iter_mut().find(|resource| resource["kind"] == "EnvoyExtensionPolicy").unwrap();
-    policy["spec"]["wasm"].as_array_mut().unwrap().remove(1);
+    policy["spec"]["wasm"].as_array_mut().unwrap().remove(2);
     for (file, values, location) in [
-        ("standalone.yaml", without_billing("standalone.yaml"), "http_filters[2]"),
-        ("standalone-native.yaml", without_billing("standalone-native.yaml"), "http_filters[2]"),
+        ("standalone.yaml", without_billing("standalone.yaml"), "http_filters[3]"),
+        ("standalone-native.yaml", without_billing("standalone-native.yaml"), "http_filters[3]"),
         ("istio/tollgate.yaml", istio, "WasmPlugin tollgate-plan-gate: spec.pluginConfig"),
-        ("envoy-gateway/tollgate.yaml", gateway, "EnvoyExtensionPolicy tollgate: spec.wasm[1]"),
+        ("envoy-gateway/tollgate.yaml", gateway, "EnvoyExtensionPolicy tollgate: spec.wasm[2]"),
     ] {
         let text: Vec<String> = values.iter().map(ToString::to_string).collect();
         let warnings = verdict(&text.join("\n---\n")).warnings;

@@ -29,5 +29,7 @@ pub use load_time::load_time;
 pub use obtain::program;
 pub use output::Output;
 pub use process::{Envoy, Validation, serving};
-pub use standalone::{EXAMPLE_CLERK_JWT_KEY, FILTERS, NATIVE, Standalone, is_native_selected};
+pub use standalone::{
+    EXAMPLE_CLERK_JWT_KEY, EXAMPLE_CLERK_WEBHOOK_SECRET, FILTERS, NATIVE, Standalone, is_native_selected,
+};
 pub use stats::Stats;

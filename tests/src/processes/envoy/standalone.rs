@@ -15,7 +15,10 @@ use std::path::Path;
 pub const EXAMPLE_CLERK_JWT_KEY: &str = include_str!("../../../fixtures/clerk_jwt_key.pem");
 
 /// The names of our filters, in their order in the chain.
-pub const FILTERS: [&str; 3] = ["stripe_webhook", "billing", "plan_gate"];
+pub const FILTERS: [&str; 4] = ["stripe_webhook", "clerk_webhook", "billing", "plan_gate"];
+
+/// A signing secret of Clerk, unless a test sets its own: it is the example of Standard Webhooks.
+pub const EXAMPLE_CLERK_WEBHOOK_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 /// An address at which nothing listens: port 1 of the loopback. Connections that a test has not set up are
 /// refused.
@@ -34,7 +37,7 @@ pub fn is_native_selected() -> bool {
 ///
 /// As loaded, it differs from the file only in this: the admin interface and the listener are on free ports
 /// of the loopback; the three clusters lead to an address at which nothing listens (in plain text, so that no
-/// test ever reaches the real services); the secret files are the shipped examples; and the two required
+/// test ever reaches the real services); the secret files are the shipped examples; and the required
 /// variables have example values.
 #[derive(Debug, Clone)]
 pub struct Standalone {
@@ -65,7 +68,11 @@ impl Standalone {
     fn read(file: &str) -> Standalone {
         let shipped = serde_norway::from_str(&workspace::text(file));
         let shipped: Value = shipped.unwrap_or_else(|e| panic!("{file}: {e}"));
-        let env = [("STRIPE_WEBHOOK_SECRET", "whsec_example"), ("CLERK_JWT_KEY", EXAMPLE_CLERK_JWT_KEY)];
+        let env = [
+            ("STRIPE_WEBHOOK_SECRET", "whsec_example"),
+            ("CLERK_WEBHOOK_SIGNING_SECRET", EXAMPLE_CLERK_WEBHOOK_SECRET),
+            ("CLERK_JWT_KEY", EXAMPLE_CLERK_JWT_KEY),
+        ];
         let mut standalone = Standalone {
             config: shipped.clone(),
             shipped,
@@ -108,12 +115,12 @@ impl Standalone {
         self
     }
 
-    /// Removes the section `billing` and its filter, which most tests do not need.
-    pub fn without_billing(self) -> Self {
+    /// Removes a section and its filter, which most tests do not need: `clerk_webhook` or `billing`.
+    pub fn without_section(self, name: &str) -> Self {
         let without_section = self.document(|document| {
-            document.as_mapping_mut().map(|sections| sections.remove("billing"));
+            document.as_mapping_mut().map(|sections| sections.remove(name));
         });
-        without_section.without_filter("billing")
+        without_section.without_filter(name)
     }
 
     /// Returns the names of our filters that are still there, in their order.

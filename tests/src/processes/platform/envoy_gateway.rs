@@ -175,7 +175,13 @@ fn provide_envoy(dir: &Path) {
 
 fn command(dir: &Path, site: &Site) -> Command {
     let mut command = Command::new(PROGRAM.obtain());
-    let variables = ["STRIPE_WEBHOOK_SECRET", "STRIPE_API_KEY", "CLERK_SECRET_KEY", "CLERK_JWT_KEY"];
+    let variables = [
+        "STRIPE_WEBHOOK_SECRET",
+        "CLERK_WEBHOOK_SIGNING_SECRET",
+        "STRIPE_API_KEY",
+        "CLERK_SECRET_KEY",
+        "CLERK_JWT_KEY",
+    ];
     command.env_clear().envs(environment(site, &variables)).env("HOME", dir);
     command
 }

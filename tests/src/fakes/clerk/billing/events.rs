@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::model::{BillingItem, BillingPlan, BillingSubscription};
 use super::objects::{money, payer_id};
+use crate::fakes::server::unix_now;
 
 /// The instance of all events.
 pub const INSTANCE: &str = "ins_tollgate0001";
@@ -51,22 +52,46 @@ impl ClerkEvent {
     /// (Unix seconds).
     pub fn signed(&self, secrets: &[&str], now: i64) -> (Vec<u8>, Vec<(&'static str, String)>) {
         let body = serde_json::to_vec(&self.json).expect("a JSON value can be written");
-        let signatures: Vec<String> =
-            secrets.iter().map(|secret| format!("v1,{}", sign(secret, &self.id, now, &body))).collect();
-        let fields = vec![
-            ("svix-id", self.id.clone()),
-            ("svix-timestamp", now.to_string()),
-            ("svix-signature", signatures.join(" ")),
-        ];
-        (body, fields)
+        let fields = signed_fields(&self.id, secrets, &now.to_string(), &body);
+        (body, fields.into())
+    }
+
+    /// Returns the event about a billing subscription of a user or an organization. It names only the payer.
+    pub fn of_payer(id: &str, kind: &str, payer: &str) -> Self {
+        let (user, organization) = if payer.starts_with("org_") { ("", payer) } else { (payer, "") };
+        let payer = json!({"object": "commerce_payer", "user_id": user, "organization_id": organization});
+        Self::new(id, kind, unix_now(), json!({"payer": payer}))
+    }
+
+    /// Returns the event with another instance.
+    #[must_use]
+    pub fn of_instance(mut self, instance: &str) -> Self {
+        self.json["instance_id"] = instance.into();
+        self
     }
 }
 
+/// Returns the header fields of a delivery, with one signature for each of these secrets.
+pub fn signed_fields(
+    id: &str,
+    secrets: &[&str],
+    timestamp: &str,
+    body: &[u8],
+) -> [(&'static str, String); 3] {
+    let signatures: Vec<String> =
+        secrets.iter().map(|secret| format!("v1,{}", sign(secret, id, timestamp, body))).collect();
+    [
+        ("svix-id", id.to_owned()),
+        ("svix-timestamp", timestamp.to_owned()),
+        ("svix-signature", signatures.join(" ")),
+    ]
+}
+
 /// Returns the signature of a message. Unlike Stripe's, the secret is decoded.
-pub(super) fn sign(secret: &str, id: &str, now: i64, body: &[u8]) -> String {
+pub(super) fn sign(secret: &str, id: &str, timestamp: &str, body: &[u8]) -> String {
     let key = STANDARD.decode(secret.trim_start_matches("whsec_")).expect("a secret in base64");
     let mut mac = Hmac::<sha2::Sha256>::new_from_slice(&key).expect("HMAC takes keys of any length");
-    mac.update(format!("{id}.{now}.").as_bytes());
+    mac.update(format!("{id}.{timestamp}.").as_bytes());
     mac.update(body);
     STANDARD.encode(mac.finalize().into_bytes())
 }

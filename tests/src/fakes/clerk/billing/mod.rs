@@ -12,6 +12,6 @@ mod objects;
 mod tests;
 
 pub(super) use endpoints::{list_items, subscription_of};
-pub use events::{ClerkEvent, INSTANCE};
+pub use events::{ClerkEvent, INSTANCE, signed_fields};
 pub(super) use model::BillingState;
 pub use model::{BillingItem, BillingPlan, BillingSwitch};

@@ -155,7 +155,7 @@ fn an_event_is_signed_as_svix_signs() {
     let (body, fields) = event.signed(&["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"], 1_614_265_330);
     let example = br#"{"test": 2432232314}"#;
     let signature =
-        super::events::sign("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", &event.id, 1_614_265_330, example);
+        super::events::sign("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", &event.id, "1614265330", example);
     assert_eq!(signature, "g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
     assert_eq!(fields[1], ("svix-timestamp", "1614265330".to_owned()));
     assert!(fields[2].1.starts_with("v1,") && body == br#"{"test":2432232314}"#);

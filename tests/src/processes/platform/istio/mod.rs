@@ -36,7 +36,8 @@ impl Istio {
             point_cluster(&mut config, cluster, address);
         }
         // The variables that values.yaml sets in the gateway's pods.
-        let env = environment(site, &["STRIPE_WEBHOOK_SECRET", "CLERK_JWT_KEY"]);
+        let env =
+            environment(site, &["STRIPE_WEBHOOK_SECRET", "CLERK_WEBHOOK_SIGNING_SECRET", "CLERK_JWT_KEY"]);
         let secrets = [("stripe_api_key", site.stripe.key()), ("clerk_secret_key", site.clerk.secret_key())];
         let config = serde_norway::to_value(config).expect("JSON is YAML");
         let secrets = secrets.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
@@ -44,12 +45,12 @@ impl Istio {
     }
 }
 
-/// Sets the issuer in the document, which appears three times because YAML's alias has been expanded.
+/// Sets the issuer in the document, which appears four times because YAML's alias has been expanded.
 fn set_issuer(resources: &mut Resources, site: &Site) {
     let issuer = site.clerk.issuer();
     let plugin = &mut resources.get("WasmPlugin", "tollgate-plan-gate")["spec"]["pluginConfig"];
     plugin["plan_gate"]["issuer"] = issuer.into();
-    for filter in ["tollgate-stripe-webhook", "tollgate-billing"] {
+    for filter in ["tollgate-stripe-webhook", "tollgate-clerk-webhook", "tollgate-billing"] {
         let patches = &mut resources.get("EnvoyFilter", filter)["spec"]["configPatches"];
         let config = &mut patches[1]["patch"]["value"]["typed_config"]["config"];
         config["configuration"]["value"]["plan_gate"]["issuer"] = issuer.into();
@@ -63,6 +64,7 @@ fn apply_agent(config: &mut Value, modules: &Modules, authority: &Path) {
             if let Some(uri) = fields.get("remote").and_then(|remote| remote["http_uri"]["uri"].as_str()) {
                 let module = match uri {
                     "oci://registry.example.com/tollgate/stripe-webhook:0.1.0" => &modules.stripe_webhook,
+                    "oci://registry.example.com/tollgate/clerk-webhook:0.1.0" => &modules.clerk_webhook,
                     "oci://registry.example.com/tollgate/billing:0.1.0" => &modules.billing,
                     "oci://registry.example.com/tollgate/plan-gate:0.1.0" => &modules.plan_gate,
                     other => panic!("{other} is not the image of a module"),
