@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 use tollgate_tests::client::wire::request;
 use tollgate_tests::fakes::clerk::User;
+use tollgate_tests::fakes::clerk::billing::BillingPlan;
 use tollgate_tests::fakes::faults::{Fault, HoldPoint, any, on};
 use tollgate_tests::fakes::server::unix_now;
 use tollgate_tests::fakes::stripe::model::{Customer, Price, Subscription};
@@ -187,6 +188,28 @@ async fn failures_of_clerk_grant_nothing_and_are_not_cached() {
     for _ in 0..2 {
         assert_eq!(get(&gateway, "/reports", &gone).await.status(), 403, "a user that Clerk does not have");
     }
+}
+
+#[tokio::test]
+async fn an_upgrade_at_clerk_billing_counts_with_the_same_token() {
+    let gateway = Gateway::start(|standalone| {
+        confirming(standalone).document(|document| {
+            let claims = json!({"user": ["public_metadata.plan", "clerk_billing"]});
+            document["plan_gate"]["plan_claims"] = yaml(claims);
+        })
+    })
+    .await;
+    gateway.clerk.put_user(User::new("user_ada").public_metadata(json!({"plan": "free"})));
+    gateway.clerk.put_billing_plan(BillingPlan::new("free_user").default_plan());
+    gateway.clerk.put_billing_plan(BillingPlan::new("pro"));
+    let stale = gateway.token("user_ada", "free");
+    assert_eq!(get(&gateway, "/reports", &stale).await.status(), 403);
+    gateway.clerk.subscribe("user_ada", "pro");
+    for _ in 0..5 {
+        assert_eq!(get(&gateway, "/reports", &stale).await.status(), 200);
+    }
+    assert_eq!(gateway.clerk.log().count(&on("GET", "/v1/users/user_ada/billing/subscription")), 2);
+    assert_eq!(calls_about(&gateway, "user_ada"), 4, "each time with the record");
 }
 
 fn pro_record(user: &str) -> Value {
