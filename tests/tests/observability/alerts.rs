@@ -221,6 +221,7 @@ fn failures() -> Vec<(&'static str, Scenario<'static>, f64)> {
     let within_1_s = r#"tollgate_webhook_sync_duration_ms_bucket{le="1000"}"#;
     let bought = r#"tollgate_billing{endpoint="checkout",code="ok"}"#;
     let not_bought = r#"tollgate_billing{endpoint="checkout",code="upstream_unavailable"}"#;
+    let without_keys = r#"tollgate_billing{endpoint="checkout",code="keys_unavailable"}"#;
     let stopped = || vec![(processed, no_more(0.2)), (ignored, no_more(0.1))];
     let hits = ("tollgate_gate_token_cache_hits", no_more(9.0));
     let misses = ("tollgate_gate_token_cache_misses", no_more(1.0));
@@ -248,6 +249,7 @@ fn failures() -> Vec<(&'static str, Scenario<'static>, f64)> {
         ),
         ("TollgateBillingFailing", vec![(bought, no_more(0.2)), (not_bought, from_now_on(0.2))], 2.0),
         ("TollgateBillingFailing", vec![(not_bought, from_now_on(0.2))], 2.0),
+        ("TollgateBillingFailing", vec![(without_keys, from_now_on(0.2))], 2.0),
         ("TollgateDoubleSubscription", vec![("tollgate_webhook_double_subscriptions", once(1.0))], day),
         ("TollgateDoubleSubscription", vec![("tollgate_billing_double_subscriptions", once(1.0))], day),
         ("TollgateTokensDoNotFit", vec![hits, misses, foreign, (allowed, no_more(10.0))], day),
