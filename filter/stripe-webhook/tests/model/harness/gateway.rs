@@ -1,13 +1,13 @@
 //! The gateway: its document, and replicas of the filter, which share data if they are of one process.
 
+use clerk_webhook::ClerkWebhook;
 use serde_json::{Value, json};
 use stripe_webhook::StripeWebhook;
 use tollgate_core::config::{self, ClerkWebhookSettings, Configuration, StripeWebhookSettings, SyncSettings};
 use tollgate_core::http::Callout;
 use tollgate_core::time::Micros;
-use tollgate_core::webhook::{ClerkDelivery, ClerkWorker};
 use tollgate_driver::memory::{MemoryHost, MemoryRequest, SharedData};
-use tollgate_driver::{CalloutResult, Dispatch, Filter, Flow, Setup};
+use tollgate_driver::{CalloutResult, Dispatch, Flow};
 
 /// The secret with which Stripe signs.
 pub(crate) const SIGNING_SECRET: &str = "whsec_model";
@@ -114,29 +114,6 @@ macro_rules! dispatch {
             FilterDispatch::Clerk($dispatch) => $call,
         }
     };
-}
-
-/// The filter that takes Clerk's deliveries.
-struct ClerkWebhook;
-
-impl Filter for ClerkWebhook {
-    type Worker = ClerkWorker;
-    type Request = ClerkDelivery;
-
-    const READS_BODY: bool = true;
-
-    fn configure(setup: Setup<'_>) -> Result<ClerkWorker, String> {
-        let configuration = config::read::<ClerkWebhookSettings>(setup.document, setup.environment);
-        configuration.map(ClerkWorker::new).map_err(|error| error.to_string())
-    }
-
-    fn request(_worker: &ClerkWorker) -> ClerkDelivery {
-        ClerkDelivery::default()
-    }
-
-    fn removes_trailer(_name: &[u8]) -> bool {
-        false
-    }
 }
 
 impl Replica {
