@@ -40,6 +40,8 @@ fn shipped(build: &GateBuild) -> Standalone {
             );
         })
         .without_filter("envoy.filters.http.cors")
+        .without_section("clerk_webhook")
+        .without_section("billing")
 }
 
 /// Returns the current Wasm modules.
