@@ -12,6 +12,7 @@ use crate::inquiry::Inquiries;
 use crate::registry::{self, RegisteredFilter};
 use crate::{body, grpc, held, worker};
 use std::ffi::c_char;
+use tollgate_core::config::listed_api_keys;
 use tollgate_core::report::{Level, MetricKind};
 use tollgate_driver::{Flow, Host};
 
@@ -42,7 +43,8 @@ extern "C" fn envoy_dynamic_module_on_http_filter_config_new(
 }
 
 fn configure(config: FilterConfig, name: &[u8], document: Vec<u8>) -> FilterHandle {
-    let mut host = Native::configuring(config);
+    let api_keys = listed_api_keys(&document);
+    let mut host = Native::configuring(config, api_keys.clone());
     let Some(kind) = FilterKind::of_name(name) else {
         let known: Vec<&str> = FilterKind::ALL.iter().map(|kind| kind.name()).collect();
         let (name, known) = (name.escape_ascii(), known.join(", "));
@@ -54,7 +56,7 @@ fn configure(config: FilterConfig, name: &[u8], document: Vec<u8>) -> FilterHand
     }
     let panics = host.define_metric(MetricKind::Counter, PANICS).ok();
     let metrics = host.into_metrics();
-    let filter = RegisteredFilter { document, metrics, panics, inquiries: Inquiries::new(config) };
+    let filter = RegisteredFilter { document, api_keys, metrics, panics, inquiries: Inquiries::new(config) };
     FilterHandle::new(registry::add(kind, filter))
 }
 

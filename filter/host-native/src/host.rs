@@ -7,6 +7,7 @@ use crate::registry::RegisteredFilter;
 use crate::{body, held, inquiry, kept, process, reply, shared_data, signature};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use tollgate_core::config::ApiKeyVariable;
 use tollgate_core::http::{Callout, HeaderMap, Outcome, Reply};
 use tollgate_core::machine::{KEPT_PROPERTY, Verification, Version};
 use tollgate_core::report::{Level, MetricKind};
@@ -50,6 +51,8 @@ enum Scope {
     /// The main thread configures a filter.
     MainThread {
         config: FilterConfig,
+        /// The API keys that the document lists.
+        api_keys: Vec<ApiKeyVariable>,
         /// The metrics that were defined.
         metrics: BTreeMap<String, u32>,
     },
@@ -63,8 +66,8 @@ enum Scope {
 
 impl Native {
     /// Returns the host of the hook that configures a filter.
-    pub(crate) fn configuring(config: FilterConfig) -> Self {
-        Native::of(Scope::MainThread { config, metrics: BTreeMap::new() })
+    pub(crate) fn configuring(config: FilterConfig, api_keys: Vec<ApiKeyVariable>) -> Self {
+        Native::of(Scope::MainThread { config, api_keys, metrics: BTreeMap::new() })
     }
 
     /// Returns the host of a worker that configures a filter.
@@ -152,7 +155,12 @@ impl Host for Native {
     }
 
     fn environment(&self, name: &str) -> Option<String> {
-        process::environment(name)
+        let listed = match &self.scope {
+            Scope::MainThread { api_keys, .. } => api_keys,
+            Scope::Worker(filter) => &filter.api_keys,
+            Scope::Request { .. } | Scope::Ended => return None,
+        };
+        process::environment(name, listed)
     }
 
     fn log(&mut self, level: Level, line: &str) {
@@ -167,7 +175,7 @@ impl Host for Native {
 
     fn define_metric(&mut self, kind: MetricKind, name: &str) -> Result<u32, HostError> {
         match &mut self.scope {
-            Scope::MainThread { config, metrics } => {
+            Scope::MainThread { config, metrics, .. } => {
                 let id = match kind {
                     MetricKind::Counter => abi::define_counter(*config, name),
                     MetricKind::Histogram => abi::define_histogram(*config, name),

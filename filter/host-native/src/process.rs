@@ -2,12 +2,9 @@
 
 use ring::rand::{SecureRandom, SystemRandom};
 use std::time::{SystemTime, UNIX_EPOCH};
+use tollgate_core::config::ApiKeyVariable;
 use tollgate_core::time::Micros;
 use tollgate_driver::HostError;
-
-/// API keys, which the process may have for other purposes. They are never read: callouts carry the key that
-/// the cluster's credential injector adds.
-const API_KEYS: [&str; 3] = ["STRIPE_API_KEY", "STRIPE_SECRET_KEY", "CLERK_SECRET_KEY"];
 
 /// The status for a clock before 1970, and for missing randomness.
 const UNAVAILABLE: HostError = HostError(1);
@@ -26,13 +23,15 @@ pub(crate) fn random_seed() -> Result<[u8; 16], HostError> {
     Ok(seed)
 }
 
-/// Returns the value of an environment variable, or `None` if it is not set, not UTF-8, or an API key.
+/// Returns the value of an environment variable, or `None` if it is not set, not UTF-8, or an API key that is not
+/// listed: Envoy may have that for another purpose, and then callouts carry the key that the cluster's credential
+/// injector adds.
 #[allow(clippy::disallowed_methods, reason = "this is the host's environment, read once per configuration")]
-pub(crate) fn environment(name: &str) -> Option<String> {
-    if API_KEYS.contains(&name) {
-        return None;
+pub(crate) fn environment(name: &str, listed: &[ApiKeyVariable]) -> Option<String> {
+    match ApiKeyVariable::ALL.iter().find(|variable| variable.name() == name) {
+        Some(api_key) if !listed.contains(api_key) => None,
+        Some(_) | None => std::env::var(name).ok(),
     }
-    std::env::var(name).ok()
 }
 
 #[cfg(test)]
@@ -47,9 +46,9 @@ mod tests {
 
     #[test]
     fn a_missing_variable_is_none_and_no_name_causes_a_panic() {
-        assert!(environment("CARGO_PKG_NAME").is_some());
-        for name in ["", "=", "a=b", "\0", "TOLLGATE_NOT_SET", "CLERK_SECRET_KEY"] {
-            assert_eq!(environment(name), None, "{name:?}");
+        assert!(environment("CARGO_PKG_NAME", &[]).is_some());
+        for name in ["", "=", "a=b", "\0", "TOLLGATE_NOT_SET"] {
+            assert_eq!(environment(name, &ApiKeyVariable::ALL), None, "{name:?}");
         }
     }
 }

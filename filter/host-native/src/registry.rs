@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use tollgate_core::config::ApiKeyVariable;
 
 /// The bit in the ID of a filter that distinguishes it from the IDs of requests.
 pub(crate) const FILTER_BIT: u32 = 1 << 31;
@@ -23,6 +24,8 @@ const NUMBER_MASK: u32 = (1 << KIND_SHIFT) - 1;
 pub(crate) struct RegisteredFilter {
     /// The configuration.
     pub(crate) document: Vec<u8>,
+    /// The API keys that the document lists.
+    pub(crate) api_keys: Vec<ApiKeyVariable>,
     /// Envoy's IDs of the metrics, by name. They can only be defined in the main thread.
     pub(crate) metrics: BTreeMap<String, u32>,
     /// Envoy's ID of the counter of panics.
@@ -75,16 +78,42 @@ mod tests {
     use super::*;
     use crate::abi::FilterConfig;
 
+    fn filter() -> RegisteredFilter {
+        RegisteredFilter {
+            document: Vec::new(),
+            api_keys: Vec::new(),
+            metrics: BTreeMap::new(),
+            panics: None,
+            inquiries: Inquiries::new(FilterConfig::unconnected()),
+        }
+    }
+
+    #[test]
+    fn a_filter_is_found_while_others_are_added_and_removed() {
+        const UPDATES: usize = 500;
+        let stays = add(FilterKind::plan_gate, filter());
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    for _ in 0..UPDATES {
+                        assert!(get(stays).is_some());
+                    }
+                });
+            }
+            for _ in 0..UPDATES {
+                let removed = add(FilterKind::billing, filter());
+                assert_ne!(removed, stays);
+                remove(removed);
+                assert!(get(removed).is_none());
+            }
+        });
+        remove(stays);
+    }
+
     #[test]
     fn the_id_of_a_filter_contains_its_kind() {
         for kind in FilterKind::ALL {
-            let filter = RegisteredFilter {
-                document: Vec::new(),
-                metrics: BTreeMap::new(),
-                panics: None,
-                inquiries: Inquiries::new(FilterConfig::unconnected()),
-            };
-            let filter_id = add(*kind, filter);
+            let filter_id = add(*kind, filter());
             assert_eq!(kind_of(filter_id), *kind);
             assert!(get(filter_id).is_some());
             let removed = removals();

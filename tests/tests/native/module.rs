@@ -6,9 +6,10 @@ use serde_json::{Value as Json, json};
 use serde_norway::Value;
 use std::sync::Arc;
 use tokio::task::JoinSet;
-use tollgate_tests::fakes::clerk::User;
+use tollgate_tests::fakes::clerk::{FakeClerk, User};
 use tollgate_tests::fakes::faults::on;
 use tollgate_tests::fakes::server::unix_now;
+use tollgate_tests::fakes::stripe::FakeStripe;
 use tollgate_tests::fakes::stripe::events::Event;
 use tollgate_tests::fakes::stripe::model::{Customer, Price, Subscription};
 use tollgate_tests::install::modules::Modules;
@@ -73,6 +74,34 @@ async fn an_unknown_filter_and_an_invalid_document_are_rejected() {
     assert!(log.contains("no plan defines a limit"), "{log}");
     let log = shipped().without_env("STRIPE_WEBHOOK_SECRET").start_rejected().await;
     assert!(log.contains("the environment variable STRIPE_WEBHOOK_SECRET is not set"), "{log}");
+}
+
+#[tokio::test]
+async fn only_listed_api_keys_are_read_from_the_environment() {
+    let stripe_key = FakeStripe::start().await.key().to_owned();
+    let clerk_key = FakeClerk::start().await.secret_key().to_owned();
+    let without_injector = |config: &mut Value| {
+        for cluster in config["static_resources"]["clusters"].as_sequence_mut().expect("a list") {
+            cluster.as_mapping_mut().map(|cluster| cluster.remove("typed_extension_protocol_options"));
+        }
+    };
+    let start = async |listed: &[&str]| {
+        let edit = |standalone: Standalone| {
+            let standalone =
+                standalone.env("STRIPE_API_KEY", &stripe_key).env("CLERK_SECRET_KEY", &clerk_key);
+            let standalone = standalone.document(|document| {
+                document["stripe_webhook"]["livemode"] = false.into();
+                document["environment"] = yaml(json!(listed));
+            });
+            standalone.edit(without_injector)
+        };
+        native(edit).await
+    };
+    for (listed, status) in [(&["STRIPE_API_KEY", "CLERK_SECRET_KEY"][..], 200), (&[], 500)] {
+        let gateway = start(listed).await;
+        let event = payer(&gateway, "user_keys");
+        assert_eq!(gateway.deliver(&event).await.status(), status, "{listed:?}");
+    }
 }
 
 /// Makes the gate and the billing endpoints get their keys from Clerk, and the gate confirm refusals, so that

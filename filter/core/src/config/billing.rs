@@ -122,8 +122,8 @@ impl Section for BillingSettings {
             webhook::EXAMPLES,
         );
         let webhook = webhook.and_then(|webhook| problems.keep(webhook));
-        let stripe_key = secrets.api_key(&["STRIPE_API_KEY", "STRIPE_SECRET_KEY"]);
-        let clerk_key = secrets.api_key(&["CLERK_SECRET_KEY"]);
+        let stripe_key = secrets.stripe_key(&shared.api_keys);
+        let clerk_key = secrets.clerk_key(&shared.api_keys);
         let stripe = upstream(&written.stripe, &upstream::STRIPE, stripe_key, &at("stripe"), problems);
         let clerk = upstream(&written.clerk, &upstream::CLERK, clerk_key, &at("clerk"), problems);
         let sync = webhook::sync_settings(webhook.as_ref(), shared, stripe, clerk, problems);

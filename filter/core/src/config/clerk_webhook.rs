@@ -77,7 +77,7 @@ impl Section for ClerkWebhookSettings {
             OwnPath { section: Self::NAME, field: "path", path: &endpoint.path, has_paths_below: false };
         problems.keep(shared.check_not_taken(&own));
         let signing_keys = secrets.clerk_signing(&written.signing_secrets, &at("signing_secrets"));
-        let clerk_key = secrets.api_key(&["CLERK_SECRET_KEY"]);
+        let clerk_key = secrets.clerk_key(&shared.api_keys);
         let clerk = upstream(&written.clerk, &upstream::CLERK, clerk_key, &at("clerk"), problems);
         let stripe_webhook = typed::from_section::<WrittenStripeWebhook<'_>>(
             shared.document,
@@ -133,7 +133,7 @@ fn stripe(
     secrets: Secrets<'_>,
     problems: &mut Problems,
 ) -> Option<Upstream> {
-    let key = secrets.api_key(&["STRIPE_API_KEY", "STRIPE_SECRET_KEY"]);
+    let key = secrets.stripe_key(&shared.api_keys);
     let read = |written: &WrittenUpstream<'_>, section, problems: &mut Problems| {
         upstream(written, &upstream::STRIPE, key.clone(), &field(section, "stripe"), problems)
     };

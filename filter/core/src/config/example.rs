@@ -44,6 +44,7 @@ const COMMON: &[Example] = &[
     ("*", "plans", "plans: [{name: free}, {name: pro, prices: [price_123]}]"),
     ("*", "limits", "limits: {asks: [{max: 100, per: month}]}"),
     ("*", "not_plans", "not_plans: {prices: [price_storage]}"),
+    ("*", "environment", "environment: [STRIPE_API_KEY, CLERK_SECRET_KEY]"),
     ("*", "stripe", "stripe: {cluster: stripe_api}"),
     ("*", "clerk", "clerk: {cluster: clerk_api}"),
 ];

@@ -147,7 +147,7 @@ impl Section for PlanGateSettings {
             written.upgrade_url.map(|url| address::url(url, "plan_gate.upgrade_url")).transpose();
         let plan_claims = plan_claims(&written.plan_claims, written.subject, shared.plan_key, problems);
         let confirm = written.confirm.as_ref().map(|written| {
-            let key = secrets.api_key(&["CLERK_SECRET_KEY"]);
+            let key = secrets.clerk_key(&shared.api_keys);
             let clerk = upstream(written, &upstream::CONFIRM, key, "plan_gate.confirm", problems);
             // Only the grace period of Clerk Billing's plans depends on another section.
             let past_due = match plan_claims.have_clerk_billing() {

@@ -43,6 +43,7 @@ pub(crate) use billing::Purchase;
 pub use clerk_webhook::ClerkWebhookSettings;
 #[cfg(test)]
 pub(crate) use clerk_webhook::{CancellationTime, DeletedSubjects};
+pub use document::ApiKeyVariable;
 pub(crate) use document::billing::{BillingAddress, TrialPayment};
 pub(crate) use document::gate::{IdentityHeader, OnError, RateLimitHeaders, SubjectKind, Unmatched};
 pub(crate) use document::webhook::{Mode, SubjectKeys, UnmappedPrice};
@@ -62,6 +63,7 @@ use document::FromEnvironment;
 use error::{Checked, Problems};
 use secrets::Secrets;
 use section::{Section, SharedValues};
+use serde::Deserialize;
 use serde_json::Value;
 use siphasher::sip128::{Hasher128, SipHasher13};
 use std::hash::Hasher;
@@ -141,6 +143,13 @@ fn read_with<S: Section>(document: &[u8], secrets: Secrets<'_>) -> Result<Config
     }
 }
 
+/// Returns the API keys that a document lists under `environment`: none if the document cannot be read, which [`read`]
+/// reports.
+pub fn listed_api_keys(document: &[u8]) -> Vec<ApiKeyVariable> {
+    let value = encoding::read(document).unwrap_or_default();
+    value.get("environment").and_then(|listed| Vec::deserialize(listed).ok()).unwrap_or_default()
+}
+
 /// Checks a document without an environment: the plans and all sections that it has.
 ///
 /// # Errors
@@ -167,6 +176,7 @@ fn read_shared<'a>(
     problems: &mut Problems,
 ) -> (String, SharedValues<'a>) {
     let mut shared = SharedValues::new(value, sections::own_paths(value));
+    shared.api_keys.clone_from(&document.environment);
     let namespace = problems.keep_or_default(namespace(document.namespace, &shared));
     let plan_map = problems.keep_or_default(plan_map.plan_map());
     let plans = plans::plans(&document.plans, &document.not_plans, &plan_map, problems);

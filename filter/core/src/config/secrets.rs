@@ -1,7 +1,7 @@
 //! Secrets and other values from the VM's environment. No error repeats a value.
 
 use super::Environment;
-use super::document::FromEnvironment;
+use super::document::{ApiKeyVariable, FromEnvironment};
 use super::error::{Checked, ConfigError, field, quote};
 use crate::clerk::signing_key::SigningKey;
 use crate::secret::Secret;
@@ -65,7 +65,7 @@ impl Secrets<'_> {
             None => {
                 let problem = format!("the environment variable {variable} is not set");
                 let cure = format!(
-                    "set it for Envoy, and add {variable} to this filter's \
+                    "set it for Envoy; for a Wasm filter, also add {variable} to its \
                      vm_config.environment_variables.host_env_keys"
                 );
                 Err(ConfigError::new(path, problem, cure))
@@ -128,13 +128,24 @@ impl Secrets<'_> {
         Ok(secrets)
     }
 
-    /// Returns the API key in the first of these variables that is set, or `None` if none is: then a proxy
-    /// between Envoy and the API adds it.
-    pub(super) fn api_key(self, variables: &[&str]) -> Checked<Option<Secret>> {
+    /// Returns Stripe's API key, or `None` if a proxy between Envoy and Stripe adds it. `listed` are the keys that the
+    /// document requires.
+    pub(super) fn stripe_key(self, listed: &[ApiKeyVariable]) -> Checked<Option<Secret>> {
+        self.api_key(&[ApiKeyVariable::StripeApiKey, ApiKeyVariable::StripeSecretKey], listed)
+    }
+
+    /// Returns Clerk's secret key, or `None` if a proxy between Envoy and Clerk adds it. `listed` are the keys that the
+    /// document requires.
+    pub(super) fn clerk_key(self, listed: &[ApiKeyVariable]) -> Checked<Option<Secret>> {
+        self.api_key(&[ApiKeyVariable::ClerkSecretKey], listed)
+    }
+
+    /// Returns the API key in the first of these variables that is set.
+    fn api_key(self, variables: &[ApiKeyVariable], listed: &[ApiKeyVariable]) -> Checked<Option<Secret>> {
         let mut found: Option<(&str, Secret)> = None;
-        for variable in variables {
+        for variable in variables.iter().map(|variable| variable.name()) {
             let Some(value) = self.optional(variable, variable)? else { continue };
-            let flaw = |problem: &str, cure: &str| ConfigError::new(*variable, problem, cure);
+            let flaw = |problem: &str, cure: &str| ConfigError::new(variable, problem, cure);
             let secret = Secret::new(&value).map_err(|_| flaw("is blank", "give it a value"))?;
             if !value.bytes().all(|b| b.is_ascii_graphic()) {
                 return Err(flaw("holds a blank or a character that no key has", "copy the key again"));
@@ -151,7 +162,15 @@ impl Secrets<'_> {
                 None => found = Some((variable, secret)),
             }
         }
-        Ok(found.map(|(_, secret)| secret))
+        let required = variables.iter().find(|variable| listed.contains(variable));
+        match (found, required) {
+            (None, Some(variable)) if !matches!(self, Secrets::NotRead) => {
+                let problem = format!("the environment variable {} is not set", variable.name());
+                let cure = "set it for Envoy, or remove it from this list if the API's cluster adds the key";
+                Err(ConfigError::new("environment", problem, cure))
+            }
+            (found, _) => Ok(found.map(|(_, secret)| secret)),
+        }
     }
 
     /// Returns public keys in PEM. Header lines may be missing, and line breaks may be missing or escaped.

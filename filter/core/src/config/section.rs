@@ -1,6 +1,7 @@
 //! The interface of a filter's section: its form in the document, its checked form, and the values of other sections
 //! that it may read.
 
+use super::document::ApiKeyVariable;
 use super::error::{Checked, ConfigError, Problems, quote};
 use super::example::Example;
 use super::plans::NotPlans;
@@ -47,6 +48,8 @@ pub trait NamedSection {
 pub struct SharedValues<'a> {
     /// The whole document, for a section that depends on another.
     pub(super) document: &'a Value,
+    /// The API keys that the filters read from the environment.
+    pub(super) api_keys: Vec<ApiKeyVariable>,
     /// The plans, and the prices and products that are deliberately not plans; `None` if they have errors.
     pub(crate) plans: Option<(PlanTable, NotPlans)>,
     /// The paths to which the filters themselves respond.
@@ -110,6 +113,7 @@ impl<'a> SharedValues<'a> {
     pub(super) fn new(document: &'a Value, own_paths: Vec<OwnPath<'a>>) -> Self {
         SharedValues {
             document,
+            api_keys: Vec::new(),
             plans: None,
             own_paths,
             plan_key: text(document, &["stripe_webhook", "plan_key"]).unwrap_or("plan"),

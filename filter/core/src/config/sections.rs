@@ -6,7 +6,7 @@
 
 use super::billing::BillingSettings;
 use super::clerk_webhook::ClerkWebhookSettings;
-use super::document::{WrittenNotPlans, WrittenPlan};
+use super::document::{ApiKeyVariable, WrittenNotPlans, WrittenPlan};
 use super::error::{ConfigError, Problems};
 use super::gate::PlanGateSettings;
 use super::secrets::Secrets;
@@ -34,6 +34,10 @@ macro_rules! sections {
             /// Prices and products in Stripe that are deliberately not plans, such as add-ons.
             #[serde(default)]
             pub not_plans: WrittenNotPlans<'a>,
+            /// The API keys that the filters read from Envoy's environment, send, and cannot do without. In the native
+            /// build they read no other; a Wasm filter reads each that its `host_env_keys` list.
+            #[serde(default)]
+            pub environment: Vec<ApiKeyVariable>,
             $($(#[$doc])* $name: Option<SectionPresence<$section>>,)*
         }
 

@@ -22,6 +22,7 @@ pub(super) fn whole() -> Value {
             },
         ],
         "not_plans": {"prices": ["price_storage"], "products": []},
+        "environment": ["STRIPE_SECRET_KEY", "CLERK_SECRET_KEY"],
         "stripe_webhook": {
             "path": "/webhooks/stripe",
             "mode": "respond",

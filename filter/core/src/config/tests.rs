@@ -306,8 +306,28 @@ fn each_filter_reads_only_its_own_secrets() {
 #[test]
 fn api_keys_are_optional() {
     let environment = |variable: &str| environment(variable).filter(|_| !variable.ends_with("SECRET_KEY"));
-    let section = read::<StripeWebhookSettings>(&text(&whole()), &environment).unwrap().section;
+    let unlisted = text(&without(whole(), "/environment"));
+    let section = read::<StripeWebhookSettings>(&unlisted, &environment).unwrap().section;
     assert!(section.sync.stripe.authorization.is_none() && section.sync.clerk.authorization.is_none());
+    let error = read::<StripeWebhookSettings>(&text(&whole()), &environment).unwrap_err().to_string();
+    assert!(
+        error.starts_with("environment: the environment variable STRIPE_SECRET_KEY is not set"),
+        "{error}"
+    );
+}
+
+#[test]
+fn the_listed_api_keys_are_read_from_any_document() {
+    let listed = listed_api_keys(&text(&whole()));
+    assert_eq!(listed, [ApiKeyVariable::StripeSecretKey, ApiKeyVariable::ClerkSecretKey]);
+    let wrong = with(whole(), "/environment", json!(["PATH"]));
+    for document in [without(whole(), "/environment"), wrong.clone()] {
+        assert_eq!(listed_api_keys(&text(&document)), []);
+    }
+    assert_eq!(listed_api_keys(b"\xff"), []);
+    let error = check(&text(&wrong)).unwrap_err()[0].to_string();
+    assert!(error.starts_with("environment[0]: "), "{error}");
+    assert!(error.contains("STRIPE_API_KEY"), "{error}");
 }
 
 #[test]
@@ -354,7 +374,7 @@ fn secrets_do_not_show_in_debug_output() {
 
 #[test]
 fn a_host_that_verifies_no_events_needs_no_signing_secret() {
-    let document = whole().to_string();
+    let document = without(whole(), "/environment").to_string();
     let environment = |name: &str| match name {
         "STRIPE_SECRET_KEY" => Some("sk_test_1".to_owned()),
         "PLAN_MAP" => Some("price_new=pro".to_owned()),

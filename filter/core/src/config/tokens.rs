@@ -83,7 +83,7 @@ fn jwks(
     let authority = written.authority.unwrap_or(&of_issuer);
     // The Frontend API's key set is public, so the secret key must not be sent there.
     let wants_key = authority.eq_ignore_ascii_case(shared.clerk_authority);
-    let authorization = if wants_key { secrets.api_key(&["CLERK_SECRET_KEY"]) } else { Ok(None) };
+    let authorization = if wants_key { secrets.clerk_key(&shared.api_keys) } else { Ok(None) };
     // If the application proxies the Frontend API, the key set is below the proxy's path.
     let parent = if authority.eq_ignore_ascii_case(&of_issuer) { address::url_path(issuer) } else { "" };
     let path = written.path.map_or_else(|| [parent, JWKS_PATH].concat(), str::to_owned);

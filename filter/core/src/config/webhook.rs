@@ -50,8 +50,8 @@ impl Section for StripeWebhookSettings {
             max_body_kb: written.max_body_kb,
         };
         let signing_secrets = secrets.signing(&written.signing_secrets, &at("signing_secrets"));
-        let stripe_key = secrets.api_key(&["STRIPE_API_KEY", "STRIPE_SECRET_KEY"]);
-        let clerk_key = secrets.api_key(&["CLERK_SECRET_KEY"]);
+        let stripe_key = secrets.stripe_key(&shared.api_keys);
+        let clerk_key = secrets.clerk_key(&shared.api_keys);
         let stripe = upstream(&written.stripe, &upstream::STRIPE, stripe_key, &at("stripe"), problems);
         let clerk = upstream(&written.clerk, &upstream::CLERK, clerk_key, &at("clerk"), problems);
         Some(StripeWebhookSettings {

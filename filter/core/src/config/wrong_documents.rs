@@ -69,7 +69,7 @@ fn a_wrong_structure_is_refused_with_its_location() {
         (Set("/plan", json!([])), "plan: unknown field; did you mean \"plans\"?"),
         (
             Set("/webhook", json!({})),
-            "webhook: unknown field; known here: namespace, plans, not_plans, stripe_webhook, clerk_webhook, billing, plan_gate",
+            "webhook: unknown field; known here: namespace, plans, not_plans, environment, stripe_webhook, clerk_webhook, billing, plan_gate",
         ),
         (Set("/plan_gate/rule", json!([])), "plan_gate.rule: unknown field; did you mean \"rules\"?"),
         (

@@ -14,7 +14,7 @@ fn a_wrong_environment_is_refused_by_the_filter_that_reads_it() {
             "STRIPE_WEBHOOK_SECRET",
             None,
             "stripe_webhook.signing_secrets.env: the environment variable STRIPE_WEBHOOK_SECRET is not set; set it for \
-             Envoy, and add STRIPE_WEBHOOK_SECRET to this filter's vm_config.environment_variables.host_env_keys",
+             Envoy; for a Wasm filter, also add STRIPE_WEBHOOK_SECRET to its vm_config.environment_variables.host_env_keys",
         ),
         (
             "STRIPE_SECRET_KEY",

@@ -89,8 +89,38 @@ pub struct WrittenNotPlans<'a> {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, bound = "'de: 'a")]
 pub(crate) struct FromEnvironment<'a> {
-    /// The variable's name. The filter's `vm_config.environment_variables.host_env_keys` must list it too.
+    /// The variable's name. A Wasm filter's `vm_config.environment_variables.host_env_keys` must list it too.
     pub(crate) env: &'a str,
+}
+
+/// A variable of the environment that holds an API key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub enum ApiKeyVariable {
+    /// A key of Stripe.
+    #[serde(rename = "STRIPE_API_KEY")]
+    StripeApiKey,
+    /// The same, under the other name that is in use.
+    #[serde(rename = "STRIPE_SECRET_KEY")]
+    StripeSecretKey,
+    /// The secret key of the Clerk instance.
+    #[serde(rename = "CLERK_SECRET_KEY")]
+    ClerkSecretKey,
+}
+
+impl ApiKeyVariable {
+    /// All variables.
+    pub const ALL: [ApiKeyVariable; 3] =
+        [ApiKeyVariable::StripeApiKey, ApiKeyVariable::StripeSecretKey, ApiKeyVariable::ClerkSecretKey];
+
+    /// Returns the variable's name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            ApiKeyVariable::StripeApiKey => "STRIPE_API_KEY",
+            ApiKeyVariable::StripeSecretKey => "STRIPE_SECRET_KEY",
+            ApiKeyVariable::ClerkSecretKey => "CLERK_SECRET_KEY",
+        }
+    }
 }
 
 /// An HTTP API that is called through one of Envoy's clusters.

@@ -21,7 +21,11 @@ fn signing_secrets_are_separated_by_commas() {
 fn an_invalid_signing_secret_is_refused_and_not_shown() {
     let nine = ["whsec_x"; 9].join(",");
     let cases = [
-        ("not set", None, "S is not set; set it for Envoy, and add S to this filter's vm_config.environment"),
+        (
+            "not set",
+            None,
+            "S is not set; set it for Envoy; for a Wasm filter, also add S to its vm_config.environment",
+        ),
         ("empty", Some(""), "S is set but blank"),
         ("blanks", Some(" \n"), "S is set but blank"),
         ("a blank one at the end", Some("whsec_x,"), "blank secret at position 2"),
@@ -75,28 +79,46 @@ fn a_value_in_place_of_a_name_is_refused_and_not_shown() {
 
 #[test]
 fn an_api_key_is_optional_but_must_be_valid_and_unambiguous() {
-    let keys = ["A", "B"];
+    const A: &str = "STRIPE_API_KEY";
+    const B: &str = "STRIPE_SECRET_KEY";
     let read = |pairs: &[(&str, &str)]| {
-        let key = Secrets::From(&set(pairs)).api_key(&keys);
+        let key = Secrets::From(&set(pairs)).stripe_key(&[]);
         key.map(|key| key.map(|key| key.expose().to_owned())).map_err(|error| error.to_string())
     };
     assert_eq!(read(&[]), Ok(None));
-    assert_eq!(read(&[("A", "sk_x")]), Ok(Some("sk_x".to_owned())));
-    assert_eq!(read(&[("B", "rk_x\n")]), Ok(Some("rk_x".to_owned())));
-    assert_eq!(read(&[("A", "sk_x"), ("B", "sk_x")]), Ok(Some("sk_x".to_owned())));
+    assert_eq!(read(&[(A, "sk_x")]), Ok(Some("sk_x".to_owned())));
+    assert_eq!(read(&[(B, "rk_x\n")]), Ok(Some("rk_x".to_owned())));
+    assert_eq!(read(&[(A, "sk_x"), (B, "sk_x")]), Ok(Some("sk_x".to_owned())));
     let cases = [
-        (vec![("A", "sk_x"), ("B", "sk_y")], "B: differs from A"),
-        (vec![("A", " ")], "A: the environment variable A is set but blank"),
-        (vec![("A", "pk_x")], "A: is not a secret API key"),
-        (vec![("A", "sk_x\r\nhost: y")], "A: holds a blank or a character"),
-        (vec![("A", "\"sk_x\"")], "A: the environment variable A holds quotes around a value; remove them"),
-        (vec![("A", "Bearer sk_x")], "A: holds a blank or a character"),
+        (vec![(A, "sk_x"), (B, "sk_y")], "STRIPE_SECRET_KEY: differs from STRIPE_API_KEY"),
+        (vec![(A, " ")], "STRIPE_API_KEY: the environment variable STRIPE_API_KEY is set but blank"),
+        (vec![(A, "pk_x")], "STRIPE_API_KEY: is not a secret API key"),
+        (vec![(A, "sk_x\r\nhost: y")], "STRIPE_API_KEY: holds a blank or a character"),
+        (
+            vec![(A, "\"sk_x\"")],
+            "STRIPE_API_KEY: the environment variable STRIPE_API_KEY holds quotes around a value; remove them",
+        ),
+        (vec![(A, "Bearer sk_x")], "STRIPE_API_KEY: holds a blank or a character"),
     ];
     for (pairs, words) in cases {
         let error = read(&pairs).unwrap_err();
         assert!(error.starts_with(words), "{error}");
         assert!(!error.contains("sk_x"), "{error}");
     }
+}
+
+#[test]
+fn an_api_key_that_the_document_lists_must_be_set() {
+    let listed = [ApiKeyVariable::StripeSecretKey];
+    let missing = Secrets::From(&set(&[])).stripe_key(&listed).unwrap_err().to_string();
+    assert!(
+        missing.starts_with("environment: the environment variable STRIPE_SECRET_KEY is not set"),
+        "{missing}"
+    );
+    let either = Secrets::From(&set(&[("STRIPE_API_KEY", "sk_x")])).stripe_key(&listed).unwrap();
+    assert!(either.is_some(), "one of Stripe's two names is enough");
+    assert!(Secrets::From(&set(&[])).clerk_key(&listed).unwrap().is_none(), "Clerk's key is not listed");
+    assert!(Secrets::NotRead.stripe_key(&listed).unwrap().is_none());
 }
 
 #[test]
