@@ -251,15 +251,53 @@ mod tests {
         close_mailbox(FILTER);
         assert!(mailbox(FILTER).is_none());
     }
+
+    fn callout() -> Callout {
+        let request = Request::Grpc { service: "s", method: "m", message: Vec::new() };
+        Callout { cluster: "c".to_owned(), timeout: Duration::from_secs(1), request }
+    }
+
+    #[test]
+    fn each_result_reaches_the_worker_that_asked_once() {
+        const FILTER: u32 = 2;
+        const WORKERS: usize = 4;
+        const INQUIRIES: usize = 200;
+        let config = FilterConfig::unconnected();
+        let inquiries = Inquiries::new(config);
+        let working = AtomicUsize::new(WORKERS);
+        let work = || {
+            open_mailbox(FILTER);
+            for _ in 0..INQUIRIES {
+                let inquiry = inquiries.queue(mailbox(FILTER).unwrap(), callout()).unwrap();
+                let mut results = take_results(FILTER);
+                while results.is_empty() {
+                    std::thread::yield_now();
+                    results = take_results(FILTER);
+                }
+                let results: Vec<u64> = results.iter().map(|result| result.inquiry).collect();
+                assert_eq!(results, [inquiry]);
+            }
+            close_mailbox(FILTER);
+            working.fetch_sub(1, Ordering::Relaxed);
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..WORKERS {
+                scope.spawn(work);
+            }
+            // This is the main thread. A callout without Envoy fails at once.
+            while working.load(Ordering::Relaxed) > 0 {
+                inquiries.start_queued(config);
+                std::thread::yield_now();
+            }
+        });
+        assert_eq!(inquiries.in_progress.load(Ordering::Relaxed), 0);
+    }
+
     #[test]
     fn beyond_the_maximum_a_new_inquiry_fails_as_a_callout() {
         let config = FilterConfig::unconnected();
         let (inquiries, mailbox) = (Inquiries::new(config), Arc::<Mailbox>::default());
-        let queue = || {
-            let request = Request::Grpc { service: "s", method: "m", message: Vec::new() };
-            let callout = Callout { cluster: "c".to_owned(), timeout: Duration::from_secs(1), request };
-            inquiries.queue(mailbox.clone(), callout)
-        };
+        let queue = || inquiries.queue(mailbox.clone(), callout());
         for _ in 0..INQUIRIES_MAX {
             assert!(queue().is_ok());
         }
