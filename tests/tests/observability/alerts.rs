@@ -24,6 +24,7 @@ const EXPORTED: &[&str] = &[
     "tollgate_webhook_double_subscriptions",
     r#"tollgate_billing{endpoint="checkout",code="ok"}"#,
     r#"tollgate_billing{endpoint="checkout",code="upstream_unavailable"}"#,
+    r#"tollgate_billing{endpoint="checkout",code="keys_unavailable"}"#,
     r#"tollgate_billing{endpoint="subscription",code="ok"}"#,
     r#"tollgate_billing{endpoint="subscription",code="upstream_unavailable"}"#,
     "tollgate_billing_double_subscriptions",
