@@ -216,6 +216,7 @@ async fn a_panic_ends_a_request_and_not_the_gateway() {
 /// of VMs.
 fn others(file: &str) -> Value {
     let mut config: Value = serde_norway::from_str(&workspace::text(file)).expect("YAML");
+    config.as_mapping_mut().map(|config| config.remove("layered_runtime"));
     let tags = config["stats_config"]["stats_tags"].as_sequence_mut().expect("a list");
     tags.retain(|tag| tag["tag_name"] != "plugin");
     let mut text =
