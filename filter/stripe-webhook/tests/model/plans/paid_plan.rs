@@ -119,13 +119,13 @@ fn a_record_of_the_release_before_keeps_working() {
 }
 
 #[test]
-fn a_downgrade_counts_while_late_and_a_late_payer_from_the_first_day() {
+fn a_downgrade_counts_while_past_due_and_first_syncs_grant_what_is_sold() {
     let mut model = model("price_ent");
     after(&mut model, |stripe| stripe.fail_payment("sub_1", "subscription_cycle"));
     assert_eq!(shows(&model), ("enterprise", "sub_1"));
     after(&mut model, |stripe| stripe.set_price("sub_1", "price_pro"));
     assert_eq!(shows(&model), ("pro", "sub_1"));
-    // Everyone who was late when the gateway was put there keeps what was sold.
+    // A subscription that was past due before the gateway was installed grants the plan that it sells.
     let mut model = Model::new();
     model.world.clerk.add("user_1");
     model.world.stripe.clock_s = START_S - 60;
