@@ -22,6 +22,11 @@ const EXPORTED: &[&str] = &[
     r#"tollgate_webhook_sync_duration_ms_bucket{le="+Inf"}"#,
     "tollgate_webhook_sync_duration_ms_count",
     "tollgate_webhook_double_subscriptions",
+    r#"tollgate_clerk_webhook{result="processed"}"#,
+    r#"tollgate_clerk_webhook{result="ignored"}"#,
+    r#"tollgate_clerk_webhook{result="no_subject"}"#,
+    r#"tollgate_clerk_webhook{result="failed"}"#,
+    "tollgate_clerk_webhook_double_subscriptions",
     r#"tollgate_billing{endpoint="checkout",code="ok"}"#,
     r#"tollgate_billing{endpoint="checkout",code="upstream_unavailable"}"#,
     r#"tollgate_billing{endpoint="checkout",code="keys_unavailable"}"#,
@@ -60,6 +65,9 @@ const ATTACKER_SERIES: &[&str] = &[
     r#"tollgate_webhook_result{result="refused"}"#,
     r#"tollgate_webhook_result{result="too_large"}"#,
     r#"tollgate_webhook_result{result="overloaded"}"#,
+    r#"tollgate_clerk_webhook{result="refused"}"#,
+    r#"tollgate_clerk_webhook{result="too_large"}"#,
+    r#"tollgate_clerk_webhook{result="overloaded"}"#,
     r#"tollgate_billing{endpoint="plans",code="ok"}"#,
     r#"tollgate_billing{endpoint="plans",code="upstream_unavailable"}"#,
     r#"tollgate_billing{endpoint="plans",code="too_many_requests"}"#,
@@ -92,6 +100,8 @@ const IN_USE: &[(&str, f64)] = &[
     (r#"tollgate_webhook_sync_duration_ms_bucket{le="10000"}"#, 0.2),
     (r#"tollgate_webhook_sync_duration_ms_bucket{le="+Inf"}"#, 0.2),
     ("tollgate_webhook_sync_duration_ms_count", 0.2),
+    (r#"tollgate_clerk_webhook{result="processed"}"#, 0.1),
+    (r#"tollgate_clerk_webhook{result="ignored"}"#, 0.1),
     (r#"tollgate_billing{endpoint="checkout",code="ok"}"#, 0.2),
     (r#"tollgate_billing{endpoint="subscription",code="ok"}"#, 2.0),
     (r#"tollgate_gate_rule{rule="ask",outcome="allowed"}"#, 10.0),
@@ -213,6 +223,9 @@ fn a_gateway_with_few_subscribers_fires_no_alert() {
 
 /// Returns each alert with a failure and the number of hours within which it must fire.
 fn failures() -> Vec<(&'static str, Scenario<'static>, f64)> {
+    let clerk_processed = r#"tollgate_clerk_webhook{result="processed"}"#;
+    let clerk_ignored = r#"tollgate_clerk_webhook{result="ignored"}"#;
+    let clerk_failed = r#"tollgate_clerk_webhook{result="failed"}"#;
     let processed = r#"tollgate_webhook_result{result="processed"}"#;
     let ignored = r#"tollgate_webhook_result{result="ignored"}"#;
     let failed = r#"tollgate_webhook_result{result="failed"}"#;
@@ -244,6 +257,21 @@ fn failures() -> Vec<(&'static str, Scenario<'static>, f64)> {
             day,
         ),
         (
+            "TollgateNobodyToGiveThePlanTo",
+            vec![(r#"tollgate_clerk_webhook{result="no_subject"}"#, once(1.0))],
+            day,
+        ),
+        (
+            "TollgateClerkWebhookFailing",
+            vec![(clerk_processed, no_more(0.1)), (clerk_failed, from_now_on(0.1))],
+            2.0,
+        ),
+        (
+            "TollgateClerkWebhookSilent",
+            vec![(clerk_processed, no_more(0.002)), (clerk_ignored, no_more(0.0))],
+            100.0,
+        ),
+        (
             "TollgateSyncSlow",
             vec![(within_1_s, no_more(0.2)), (within_5_s, Course { after: 0.15, ..no_more(0.2) })],
             day,
@@ -252,6 +280,7 @@ fn failures() -> Vec<(&'static str, Scenario<'static>, f64)> {
         ("TollgateBillingFailing", vec![(not_bought, from_now_on(0.2))], 2.0),
         ("TollgateBillingFailing", vec![(without_keys, from_now_on(0.2))], 2.0),
         ("TollgateDoubleSubscription", vec![("tollgate_webhook_double_subscriptions", once(1.0))], day),
+        ("TollgateDoubleSubscription", vec![("tollgate_clerk_webhook_double_subscriptions", once(1.0))], day),
         ("TollgateDoubleSubscription", vec![("tollgate_billing_double_subscriptions", once(1.0))], day),
         ("TollgateTokensDoNotFit", vec![hits, misses, foreign, (allowed, no_more(10.0))], day),
         (

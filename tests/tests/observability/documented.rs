@@ -2,11 +2,12 @@
 
 use crate::exported::Exported;
 use tollgate_tests::install::workspace;
+use tollgate_tests::processes::envoy::Standalone;
 use tollgate_tests::processes::gateway::Gateway;
 
 #[tokio::test]
 async fn the_operations_page_has_every_metric_of_tollgate() {
-    let gateway = Gateway::start_with_billing(|shipped| shipped).await;
+    let gateway = Gateway::start_build(Standalone::load(), |shipped| shipped).await;
     let page = std::fs::read_to_string(workspace::file("docs/operations.md")).expect("docs/operations.md");
     let exported = Exported::by(&gateway.envoy).await;
     let missing: Vec<_> =

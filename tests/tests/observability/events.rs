@@ -3,16 +3,18 @@
 use crate::exported::Exported;
 use serde_json::json;
 use tollgate_tests::fakes::clerk::User;
+use tollgate_tests::fakes::clerk::billing::ClerkEvent;
 use tollgate_tests::fakes::faults::{Fault, on};
 use tollgate_tests::fakes::stripe::model::{Customer, Price, Subscription};
 use tollgate_tests::fakes::upstream::{Backend, Certificate};
 use tollgate_tests::processes::envoy::{Envoy, Standalone};
-use tollgate_tests::processes::gateway::{Gateway, WEBHOOK_PATH};
+use tollgate_tests::processes::gateway::{CLERK_WEBHOOK_PATH, Gateway, WEBHOOK_PATH};
 
 /// Causes the events, and returns the metrics that Envoy exports afterwards.
 pub async fn exported_after_all_events() -> Exported {
-    let gateway = Gateway::start_with_billing(|shipped| {
+    let gateway = Gateway::start_build(Standalone::load(), |shipped| {
         shipped.document(|document| {
+            document["clerk_webhook"]["billing"] = "mirror".into();
             let confirm = json!({"cluster": "clerk_api"});
             document["plan_gate"]["confirm"] = serde_norway::to_value(confirm).expect("JSON is YAML");
         })
@@ -20,6 +22,7 @@ pub async fn exported_after_all_events() -> Exported {
     .await;
     requests(&gateway).await;
     deliveries(&gateway).await;
+    deliveries_of_clerk(&gateway).await;
     billing(&gateway).await;
     let exported = Exported::by(&gateway.envoy).await;
     exported.and(Exported::by(&with_an_impostor_as_clerk(&gateway).await).await)
@@ -60,6 +63,18 @@ async fn deliveries(gateway: &Gateway) {
     forged.send().await.expect("a response");
     let large = gateway.request(reqwest::Method::POST, WEBHOOK_PATH).body("x".repeat(600 << 10));
     large.send().await.expect("a response");
+}
+
+/// Makes a delivery of Clerk that is processed, one that fails, and one of no subject.
+async fn deliveries_of_clerk(gateway: &Gateway) {
+    let event = ClerkEvent::of_payer("msg_1", "subscription.updated", "user_1");
+    gateway.clerk.faults().next(1, on("GET", "/v1/users/user_1"), Fault::unavailable());
+    for _ in 0..2 {
+        gateway.deliver_from_clerk(&event).await;
+    }
+    gateway.deliver_from_clerk(&ClerkEvent::of_payer("msg_2", "subscription.updated", "")).await;
+    let forged = gateway.request(reqwest::Method::POST, CLERK_WEBHOOK_PATH).body("{}");
+    forged.send().await.expect("a response");
 }
 
 /// Makes a request to the billing endpoints that succeeds, one that is refused, and one that fails, and lets the webhook
