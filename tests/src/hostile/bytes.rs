@@ -36,20 +36,20 @@ const NAMES: [&str; 8] = [
 /// Sends one of these attacks.
 pub(super) async fn attack(run: &AttackRun, random: &mut Random) -> Option<WireResponse> {
     match random.below(6) {
-        0 => run.refused(&with_noise(random)).await,
+        0 => run.refused(&request_with_noise(random)).await,
         1 => {
             let len = random.below(2048);
             run.refused(&noise(random, len)).await
         }
         2 => run.refused(&mangled(random)).await,
-        3 => run.cut_off(&with_noise(random), random).await,
+        3 => run.cut_off(&request_with_noise(random), random).await,
         4 => slow(run, random).await,
         _ => run.refused(&large(random)).await,
     }
 }
 
 /// Returns a request with random bytes in header fields and body.
-pub(super) fn with_noise(random: &mut Random) -> Vec<u8> {
+pub fn request_with_noise(random: &mut Random) -> Vec<u8> {
     let mut fields = Vec::new();
     for _ in 0..random.below(12) {
         fields.extend(random.pick(&NAMES).bytes());
@@ -65,7 +65,7 @@ pub(super) fn with_noise(random: &mut Random) -> Vec<u8> {
 
 /// Returns a request in which some bytes were changed.
 fn mangled(random: &mut Random) -> Vec<u8> {
-    let mut bytes = with_noise(random);
+    let mut bytes = request_with_noise(random);
     for _ in 0..=random.below(8) {
         let index = random.below(bytes.len());
         bytes[index] = noise(random, 1)[0];

@@ -12,6 +12,7 @@ pub mod unfinished;
 mod webhooks;
 
 pub use attack_run::AttackRun;
+pub use bytes::request_with_noise;
 
 use std::fmt;
 use std::time::Duration;

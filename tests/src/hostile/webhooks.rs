@@ -1,7 +1,7 @@
 //! Webhooks that Stripe has not sent.
 
 use super::attack_run::AttackRun;
-use super::bytes::with_noise;
+use super::bytes::request_with_noise;
 use super::noise;
 use crate::client::wire::{WireResponse, request};
 use crate::fakes::server::unix_now;
@@ -32,7 +32,7 @@ pub(super) async fn attack(run: &AttackRun, random: &mut Random) -> Option<WireR
         4 => run.cut_off(&run.delivery(), random).await,
         _ => {
             // A request to the webhook's path with other random parts.
-            let bytes = with_noise(random);
+            let bytes = request_with_noise(random);
             let end = bytes.iter().position(|byte| *byte == b'\r').unwrap_or_default();
             let line = format!("POST {WEBHOOK_PATH} HTTP/1.1");
             run.refused(&[line.as_bytes(), bytes.get(end..).unwrap_or_default()].concat()).await

@@ -1,4 +1,6 @@
 //! What only the native build has to show: that one module serves all filters in one thread, withstands panics,
-//! and keeps its data over listener updates.
+//! keeps its data over listener updates, and answers as the Wasm modules do.
 
+mod builds;
+mod corpus;
 mod module;
