@@ -47,7 +47,7 @@ pub enum SvixSignatureError {
     Missing,
     /// A header field is malformed.
     #[error("the signature cannot be read: {0}")]
-    Malformed(MalformedSvixField),
+    Malformed(MalformedSvixFieldError),
     /// The timestamp is too far in the past or in the future.
     #[error("{0}")]
     OutsideTolerance(#[from] OutsideTolerance),
@@ -66,7 +66,7 @@ pub enum SvixSignatureError {
 
 /// A syntax error of a header field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum MalformedSvixField {
+pub enum MalformedSvixFieldError {
     /// There is more than one of a field. Svix sends one, and which of several counts must not depend on the reader.
     #[error("there is more than one of a field")]
     SeveralFields,
@@ -100,8 +100,8 @@ impl SvixSignatureError {
     }
 }
 
-impl From<MalformedSvixField> for SvixSignatureError {
-    fn from(cause: MalformedSvixField) -> Self {
+impl From<MalformedSvixFieldError> for SvixSignatureError {
+    fn from(cause: MalformedSvixFieldError) -> Self {
         SvixSignatureError::Malformed(cause)
     }
 }
@@ -156,10 +156,10 @@ impl SvixSignature {
         let id = std::str::from_utf8(id).ok().and_then(|id| EventId::parse(id).ok());
         let is_canonical = timestamp == b"0" || !timestamp.starts_with(b"0");
         let signature = SvixSignature {
-            id: id.ok_or(MalformedSvixField::Id)?,
+            id: id.ok_or(MalformedSvixFieldError::Id)?,
             at: SigningTime::parse(timestamp)
                 .filter(|_| is_canonical)
-                .ok_or(MalformedSvixField::Timestamp)?,
+                .ok_or(MalformedSvixFieldError::Timestamp)?,
             macs: macs(signatures)?,
         };
         signature.at.check(now, tolerance)?;
@@ -205,28 +205,28 @@ impl SvixSignature {
 }
 
 /// Returns the only field of that name; `None` if it is missing or blank.
-fn field<'a>(headers: &'a HeaderMap, name: &'a str) -> Result<Option<&'a [u8]>, MalformedSvixField> {
+fn field<'a>(headers: &'a HeaderMap, name: &'a str) -> Result<Option<&'a [u8]>, MalformedSvixFieldError> {
     let mut fields = headers.get_all(name);
     let first = fields.next().map(trim_blanks);
     match fields.next() {
-        Some(_) => Err(MalformedSvixField::SeveralFields),
+        Some(_) => Err(MalformedSvixFieldError::SeveralFields),
         None => Ok(first.filter(|value| !value.is_empty())),
     }
 }
 
 /// Returns the `v1` signatures in a list that is separated by blanks: `v1,<base64> v1a,<base64>`.
-fn macs(list: &[u8]) -> Result<Vec<[u8; MAC_BYTES]>, MalformedSvixField> {
+fn macs(list: &[u8]) -> Result<Vec<[u8; MAC_BYTES]>, MalformedSvixFieldError> {
     if list.len() > SIGNATURES_BYTES_MAX {
-        return Err(MalformedSvixField::TooLong);
+        return Err(MalformedSvixFieldError::TooLong);
     }
     let mut macs = Vec::new();
     for (index, item) in list.split(|byte| *byte == b' ').filter(|item| !item.is_empty()).enumerate() {
         if index >= SIGNATURES_MAX {
-            return Err(MalformedSvixField::TooMany);
+            return Err(MalformedSvixFieldError::TooMany);
         }
         macs.extend(item.strip_prefix(b"v1,").and_then(decode_mac));
     }
-    if macs.is_empty() { Err(MalformedSvixField::NoSignature) } else { Ok(macs) }
+    if macs.is_empty() { Err(MalformedSvixFieldError::NoSignature) } else { Ok(macs) }
 }
 
 /// Decodes the base64 of 32 bytes, with padding.
