@@ -1,5 +1,5 @@
-//! Runs each fuzz target for some seconds, starting from its seeds. `cargo fuzz run` (fuzz/Cargo.toml) runs one for
-//! longer.
+//! Runs each fuzz target for some seconds, starting from its seeds. `cargo fuzz run` (fuzz/Cargo.toml) runs
+//! one for longer.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -107,7 +107,8 @@ impl<'ast> Visit<'ast> for TypeNames {
     fn visit_block(&mut self, _: &'ast syn::Block) {}
 }
 
-/// The names of all functions with the attribute `test` of any framework, and of all functions in `proptest!`.
+/// The names of all functions with the attribute `test` of any framework, and of all functions in
+/// `proptest!`.
 #[derive(Default)]
 struct TestNames(Vec<String>);
 

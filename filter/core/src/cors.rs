@@ -37,8 +37,8 @@ pub(crate) fn response_fields(origins: &[String], origin: Option<usize>) -> Vec<
     ]
 }
 
-/// Returns the response to a preflight for a path to which the gateway itself responds. `readable` are the header
-/// fields of [`response_fields`]; `methods` and `fields` are those that a page may send.
+/// Returns the response to a preflight for a path to which the gateway itself responds. `readable` are the
+/// header fields of [`response_fields`]; `methods` and `fields` are those that a page may send.
 pub(crate) fn preflight(mut readable: Vec<(&'static str, String)>, methods: &str, fields: &str) -> Reply {
     readable.extend([
         ("access-control-allow-methods", methods.to_owned()),

@@ -6,8 +6,8 @@ use std::time::Duration;
 /// The shortest time between two lines of the same cause.
 const ONE_LINE_EVERY: Duration = Duration::from_secs(60);
 
-/// The maximum number of texts to remember. While there are this many, no other text is logged, which bounds the log
-/// too.
+/// The maximum number of texts to remember. While there are this many, no other text is logged, which bounds
+/// the log too.
 const TEXTS_MAX: usize = 64;
 
 /// The longest part of a text that is logged and remembered, in characters.

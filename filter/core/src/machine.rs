@@ -18,7 +18,8 @@ pub trait Machine {
     /// Handles one input, which arrived at the time `now`.
     fn handle(&mut self, worker: &mut Self::Worker, now: Micros, input: Input<'_>) -> Step;
 
-    /// Handles the outcome of an inquiry, for all requests of the worker thread, even if no request still waits for it.
+    /// Handles the outcome of an inquiry, for all requests of the worker thread, even if no request still
+    /// waits for it.
     fn end_inquiry(
         worker: &mut Self::Worker,
         now: Micros,
@@ -66,8 +67,8 @@ pub enum Input<'a> {
     },
     /// The result of [`Action::StartInquiry`]: the inquiry is in progress, or has already ended.
     InquiryStarted,
-    /// The result of [`Action::AwaitInquiry`]: the inquiry has ended, and [`Machine::end_inquiry`] has handled its
-    /// outcome.
+    /// The result of [`Action::AwaitInquiry`]: the inquiry has ended, and [`Machine::end_inquiry`] has
+    /// handled its outcome.
     InquiryEnded,
     /// The result of [`Action::Load`].
     Loaded {

@@ -36,8 +36,8 @@ impl SigningTime {
         Micros::from_secs(self.0)
     }
 
-    /// Checks the time in whole seconds, in both directions: a time in the future would extend the validity of a
-    /// stolen delivery.
+    /// Checks the time in whole seconds, in both directions: a time in the future would extend the validity
+    /// of a stolen delivery.
     pub(crate) fn check(self, now: Micros, tolerance: Duration) -> Result<(), OutsideTolerance> {
         let now_s = now.as_secs();
         let skew_s = now_s.abs_diff(self.0);

@@ -5,8 +5,9 @@
 /// The maximum length of a URL, in bytes.
 pub(crate) const URL_BYTES_MAX: usize = 2_048;
 
-/// Returns the origin of an absolute URL, as browsers write it. `None` for anything that two parsers could read in two
-/// ways: user information, backslashes, blanks and control characters, an empty host, a port that is not a number.
+/// Returns the origin of an absolute URL, as browsers write it. `None` for anything that two parsers could
+/// read in two ways: user information, backslashes, blanks and control characters, an empty host, a port that
+/// is not a number.
 pub(crate) fn origin_of(url: &str) -> Option<String> {
     let is_plain = |byte: u8| {
         byte.is_ascii_graphic() && !matches!(byte, b'\\' | b'"' | b'<' | b'>' | b'`' | b'^' | b'|')

@@ -1,5 +1,5 @@
-//! Tests of the memory that a request uses while it is held, that all of it is freed once the request is decided, and of
-//! the number of allocations. The allocator of this test counts them, and bytes.
+//! Tests of the memory that a request uses while it is held, that all of it is freed once the request is
+//! decided, and of the number of allocations. The allocator of this test counts them, and bytes.
 
 #![allow(unsafe_code, reason = "an allocator requires it")]
 #![allow(
@@ -210,7 +210,8 @@ fn a_decided_delivery_keeps_no_memory() {
     assert_eq!(held_by(delivery), 0, "forwarded");
 }
 
-/// Returns a delivery with a header of 200 bytes, after `bytes` of its body have arrived, and its last action.
+/// Returns a delivery with a header of 200 bytes, after `bytes` of its body have arrived, and its last
+/// action.
 fn growing(worker: &mut webhook::StripeWorker, bytes: usize) -> (StripeDelivery, Action) {
     let signature = signature(b"{}");
     let fields = [(":method", "POST"), (":path", PATH), ("stripe-signature", &signature)];
@@ -252,7 +253,8 @@ fn held_deliveries_are_bounded_per_thread_and_freed() {
         assert_eq!(action == Action::Wait, n < 512, "{n}");
         held.push(delivery);
     }
-    // One delivery is decided, so another one can be held, although the stream of the first one has not ended.
+    // One delivery is decided, so another one can be held, although the stream of the first one has not
+    // ended.
     let action = held[0].handle(&mut worker, NOW, Input::Body(b"{}")).action;
     assert_eq!(reply_of(action).status, 400);
     let (_next, action) = growing(&mut worker, 1024);

@@ -7,8 +7,8 @@ use tollgate_core::http::{HeaderMap, Outcome};
 /// The body that Envoy sends with status 504 when a callout times out before the upstream responds. It also
 /// starts the message with which a gRPC callout then ends, with status 14. (Observed in Envoy 1.40.)
 const TIMED_OUT_BODY: &[u8] = b"upstream request timeout";
-/// The starts of Envoy's body if it could not connect, or lost the connection before the response started. The status
-/// is 503, or 502 after a response that is not HTTP.
+/// The starts of Envoy's body if it could not connect, or lost the connection before the response started.
+/// The status is 503, or 502 after a response that is not HTTP.
 const RESET_BODIES: [&[u8]; 2] =
     [b"upstream connect error or disconnect/reset before headers", b"no healthy upstream"];
 

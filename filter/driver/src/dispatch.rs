@@ -1,5 +1,5 @@
-//! Keeps the filters and requests of one worker thread, and passes each event of the host to the one that it belongs
-//! to.
+//! Keeps the filters and requests of one worker thread, and passes each event of the host to the one that it
+//! belongs to.
 //!
 //! Unknown contexts and callouts are ignored: a host may report an event of a request that has just ended.
 
@@ -26,17 +26,18 @@ pub enum Flow {
 
 /// All filters and requests of one worker thread, by the IDs of their contexts.
 ///
-/// Requests and filters share one range of IDs. A host calls [`Dispatch::configure`] for a filter, then for each
-/// request [`Dispatch::begin_request`], [`Dispatch::request_headers`], [`Dispatch::request_body`],
+/// Requests and filters share one range of IDs. A host calls [`Dispatch::configure`] for a filter, then for
+/// each request [`Dispatch::begin_request`], [`Dispatch::request_headers`], [`Dispatch::request_body`],
 /// [`Dispatch::request_trailers`], [`Dispatch::response_headers`], and [`Dispatch::end_context`]. After
 /// [`Flow::Pause`] it holds the request until [`Host::resume_request`] or [`Host::reply`]. No method is called while
 /// another one runs.
 ///
-/// Several filters can share a thread. On proxy-wasm they also share a VM if their modules and their `vm_config` are
-/// the same.
+/// Several filters can share a thread. On proxy-wasm they also share a VM if their modules and their
+/// `vm_config` are the same.
 pub struct Dispatch<F: Filter, H: Host> {
     filters: SortedMap<u32, ConfiguredFilter<F::Worker>>,
-    /// The requests, each with its machine and the progress of its exchange. Boxed, because the map moves its values.
+    /// The requests, each with its machine and the progress of its exchange. Boxed, because the map moves its
+    /// values.
     exchanges: SortedMap<u32, Box<Exchange<F::Request>>>,
     pending: PendingCallouts<H::CalloutId>,
 }
@@ -48,8 +49,8 @@ impl<F: Filter, H: Host> Dispatch<F, H> {
         Dispatch { filters: SortedMap::new(), exchanges: SortedMap::new(), pending: PendingCallouts::new() }
     }
 
-    /// Starts a request of a filter. If the filter is not configured, the request is refused when its header fields
-    /// arrive.
+    /// Starts a request of a filter. If the filter is not configured, the request is refused when its header
+    /// fields arrive.
     pub fn begin_request(&mut self, request_id: u32, filter_id: u32) {
         if let Some(filter) = self.filters.get(&filter_id) {
             let exchange = Exchange::new(filter_id, F::request(&filter.worker));
@@ -89,8 +90,8 @@ impl<F: Filter, H: Host> Dispatch<F, H> {
         self.flow(request_id)
     }
 
-    /// Handles more of a request's body. `size` is the number of bytes that the host holds. After the request was
-    /// forwarded, it is the number of new bytes.
+    /// Handles more of a request's body. `size` is the number of bytes that the host holds. After the request
+    /// was forwarded, it is the number of new bytes.
     pub fn request_body(&mut self, host: &mut H, request_id: u32, size: usize, end_of_stream: bool) -> Flow {
         let Some(exchange) = self.held_exchange(request_id) else { return self.flow(request_id) };
         if exchange.body_passed {
@@ -130,7 +131,8 @@ impl<F: Filter, H: Host> Dispatch<F, H> {
         }
     }
 
-    /// Handles the end of a callout. `read` reads its result, which goes to the request or the filter that made it.
+    /// Handles the end of a callout. `read` reads its result, which goes to the request or the filter that
+    /// made it.
     pub fn callout_ended(
         &mut self,
         host: &mut H,
@@ -162,8 +164,8 @@ impl<F: Filter, H: Host> Dispatch<F, H> {
                 if exchange.is_unanswered()
                     && let Some(bytes) = exchange.machine.keep()
                 {
-                    // If the host cannot keep the bytes, nothing can be done. Usually they are not needed: if the
-                    // client has disconnected, no redirect follows.
+                    // If the host cannot keep the bytes, nothing can be done. Usually they are not needed: if
+                    // the client has disconnected, no redirect follows.
                     let _ = host.keep(&bytes);
                 }
                 if exchange.has_called {
@@ -230,7 +232,8 @@ impl<F: Filter, H: Host> Dispatch<F, H> {
     /// Passes the result of an inquiry to its filter, then continues the requests that wait for it.
     fn end_inquiry(&mut self, host: &mut H, filter_id: u32, inquiry: InquiryId, result: &CalloutResult) {
         let Some(filter) = self.filters.get_mut(&filter_id) else { return };
-        // If the clock cannot be read, the result gets the time 0, so it counts as expired and is requested again.
+        // If the clock cannot be read, the result gets the time 0, so it counts as expired and is requested
+        // again.
         let now = host.now().unwrap_or_default();
         report_inquiry::<F::Request, H>(host, filter, now, inquiry, result.outcome());
         let awaited =

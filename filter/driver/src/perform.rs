@@ -10,9 +10,9 @@ use tollgate_core::http::{Callout, Outcome};
 use tollgate_core::time::Micros;
 use tollgate_core::{Action, CallId, Input, InquiryId, Machine};
 
-/// The maximum number of steps of a machine for one input. A machine repeats compare-and-swaps that other workers
-/// win, so a small number would be wrong; a machine that takes more steps would never end, and its request is
-/// refused.
+/// The maximum number of steps of a machine for one input. A machine repeats compare-and-swaps that other
+/// workers win, so a small number would be wrong; a machine that takes more steps would never end, and its
+/// request is refused.
 pub const STEPS_MAX: usize = 1_000;
 
 /// A configured filter: the state that its requests share.

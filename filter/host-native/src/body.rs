@@ -1,4 +1,5 @@
-//! The body of a held request: the part that Envoy has buffered, and the one that its running hook has received.
+//! The body of a held request: the part that Envoy has buffered, and the one that its running hook has
+//! received.
 
 use crate::abi::{self, BodyType, Stream};
 
@@ -17,8 +18,8 @@ pub(crate) fn read(stream: Stream, bytes: usize) -> Option<Vec<u8>> {
     (body.len() == bytes).then_some(body)
 }
 
-/// Returns the size of the received part. If an earlier filter has held the body, what this filter receives is
-/// Envoy's buffer itself, and counts once.
+/// Returns the size of the received part. If an earlier filter has held the body, what this filter receives
+/// is Envoy's buffer itself, and counts once.
 fn received_size(stream: Stream) -> usize {
     match abi::has_received_buffered_body(stream) {
         true => 0,

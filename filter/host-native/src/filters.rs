@@ -3,8 +3,8 @@
 use crate::host::Native;
 use tollgate_driver::{Dispatch, Filter};
 
-/// Defines [`FilterKind`], [`Dispatches`], and [`with_dispatch!`]. The first token is `$`, which the inner macro
-/// needs.
+/// Defines [`FilterKind`], [`Dispatches`], and [`with_dispatch!`]. The first token is `$`, which the inner
+/// macro needs.
 macro_rules! filters {
     ($d:tt $($name:ident: $filter:ty,)+) => {
         /// A filter of this module.
@@ -62,8 +62,8 @@ macro_rules! filters {
             }
         }
 
-        /// Evaluates an expression with the dispatch of a filter. There is one copy of the expression for each
-        /// filter, so no call is dynamic.
+        /// Evaluates an expression with the dispatch of a filter. There is one copy of the expression for
+        /// each filter, so no call is dynamic.
         macro_rules! with_dispatch {
             ($d dispatches:expr, $d kind:expr, $d dispatch:ident => $d call:expr) => {
                 match $d kind {

@@ -47,8 +47,8 @@ impl RequestHandle {
         registry::kind_of(self.filter_id())
     }
 
-    /// Returns the ID of the request in its thread. It is 0 if Envoy has destroyed the filter already, or if the
-    /// request was not started.
+    /// Returns the ID of the request in its thread. It is 0 if Envoy has destroyed the filter already, or if
+    /// the request was not started.
     pub(crate) fn request_id(self) -> u32 {
         low_half(self.0)
     }

@@ -18,8 +18,8 @@ use tollgate_driver::{Flow, Host};
 
 /// The result of a hook that lets the stream continue.
 const CONTINUE: u32 = 0;
-/// The result of the hooks for header fields and for trailers that holds them. The hook for the body is called
-/// nevertheless.
+/// The result of the hooks for header fields and for trailers that holds them. The hook for the body is
+/// called nevertheless.
 const STOP: u32 = 1;
 /// The result of the hook for the body that holds it: Envoy adds it to its buffer. A body over the buffer's
 /// limit gets Envoy's 413.

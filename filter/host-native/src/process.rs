@@ -23,9 +23,9 @@ pub(crate) fn random_seed() -> Result<[u8; 16], HostError> {
     Ok(seed)
 }
 
-/// Returns the value of an environment variable, or `None` if it is not set, not UTF-8, or an API key that is not
-/// listed: Envoy may have that for another purpose, and then callouts carry the key that the cluster's credential
-/// injector adds.
+/// Returns the value of an environment variable, or `None` if it is not set, not UTF-8, or an API key that is
+/// not listed: Envoy may have that for another purpose, and then callouts carry the key that the cluster's
+/// credential injector adds.
 #[allow(clippy::disallowed_methods, reason = "this is the host's environment, read once per configuration")]
 pub(crate) fn environment(name: &str, listed: &[ApiKeyVariable]) -> Option<String> {
     match ApiKeyVariable::ALL.iter().find(|variable| variable.name() == name) {

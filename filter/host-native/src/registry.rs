@@ -51,7 +51,8 @@ pub(crate) fn add(kind: FilterKind, filter: RegisteredFilter) -> u32 {
     }
 }
 
-/// Returns the kind of a filter. An ID that [`add`] did not return has any kind: no filter has requests of it.
+/// Returns the kind of a filter. An ID that [`add`] did not return has any kind: no filter has requests of
+/// it.
 pub(crate) fn kind_of(filter_id: u32) -> FilterKind {
     let index = usize::try_from((filter_id & !FILTER_BIT) >> KIND_SHIFT).unwrap_or_default();
     FilterKind::ALL.get(index).copied().unwrap_or(FilterKind::plan_gate)

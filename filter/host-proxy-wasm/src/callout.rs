@@ -6,7 +6,8 @@ use tollgate_core::http::{Callout, Outcome, Request};
 use tollgate_core::protobuf;
 use tollgate_driver::{CalloutResult, RESPONSE_BYTES_MAX, http_fields, timeout_ms};
 
-/// The number by which Envoy identifies a callout in progress. HTTP and gRPC callouts are numbered separately.
+/// The number by which Envoy identifies a callout in progress. HTTP and gRPC callouts are numbered
+/// separately.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CalloutToken {
     /// The number of an HTTP callout.
@@ -54,8 +55,8 @@ fn grpc_service(cluster: &[u8]) -> Vec<u8> {
     service
 }
 
-/// Reads the response to the HTTP callout whose callback is running. The sizes are those that Envoy passed to the
-/// callback.
+/// Reads the response to the HTTP callout whose callback is running. The sizes are those that Envoy passed to
+/// the callback.
 pub(crate) fn read_http(field_count: usize, body_size: usize) -> CalloutResult {
     if field_count == 0 {
         return CalloutResult::Reset;

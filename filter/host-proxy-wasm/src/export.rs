@@ -22,9 +22,9 @@ pub fn enter<F: Filter, T: Copy>(
     cell.try_with(run).unwrap_or(refused)
 }
 
-/// Returns how a filter holds header fields: with 1, `StopIteration`, Envoy continues with the body callbacks;
-/// a filter that does not read bodies uses 4, `StopAllIterationAndWatermark`, so that a body cannot carry a
-/// held request past it.
+/// Returns how a filter holds header fields: with 1, `StopIteration`, Envoy continues with the body
+/// callbacks; a filter that does not read bodies uses 4, `StopAllIterationAndWatermark`, so that a body
+/// cannot carry a held request past it.
 pub const fn held_headers<F: Filter>() -> u32 {
     if F::READS_BODY { 1 } else { 4 }
 }

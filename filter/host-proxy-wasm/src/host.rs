@@ -78,7 +78,8 @@ impl Host for ProxyWasm {
         callout::start(callout)
     }
 
-    /// Starts the callout in the context of the filter, because Envoy attributes a callout to the effective context.
+    /// Starts the callout in the context of the filter, because Envoy attributes a callout to the effective
+    /// context.
     fn start_inquiry(
         &mut self,
         filter: u32,

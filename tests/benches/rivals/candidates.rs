@@ -1,5 +1,5 @@
-//! The candidates for guarded requests: the gate in several configurations, Envoy's own filters, and a service
-//! behind `ext_authz`.
+//! The candidates for guarded requests: the gate in several configurations, Envoy's own filters, and a
+//! service behind `ext_authz`.
 
 use crate::chain::{self, GateBuild, ISSUER};
 use crate::options::Options;
@@ -243,10 +243,11 @@ fn gates<'a>(build: &GateBuild, sessions: &'a Sessions) -> [Gate<'a>; 6] {
     ]
 }
 
-/// Starts the candidates that count in envoyproxy/ratelimit. They share one service, because only one candidate at a
-/// time gets load.
+/// Starts the candidates that count in envoyproxy/ratelimit. They share one service, because only one
+/// candidate at a time gets load.
 ///
-/// Envoy's ratelimit filter checks only requests to an upstream. So these candidates have one, as does their baseline.
+/// Envoy's ratelimit filter checks only requests to an upstream. So these candidates have one, as does their
+/// baseline.
 async fn distributed(upstream: SocketAddr, sessions: &Sessions, options: &Options) -> Vec<Candidate> {
     let mut all = Vec::new();
     let names = ["native-ratelimit", "gate-ratelimit"];

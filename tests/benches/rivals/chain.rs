@@ -1,5 +1,5 @@
-//! Envoys that differ only in their HTTP filters: the shipped configuration, one worker, and direct responses instead
-//! of an upstream.
+//! Envoys that differ only in their HTTP filters: the shipped configuration, one worker, and direct responses
+//! instead of an upstream.
 
 use serde_norway::Value;
 use std::net::SocketAddr;

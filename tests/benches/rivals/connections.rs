@@ -37,8 +37,8 @@ impl Connections {
         }
     }
 
-    /// Sends requests, one at a time over each connection, and reads the responses. Passes each status and response
-    /// to `check`.
+    /// Sends requests, one at a time over each connection, and reads the responses. Passes each status and
+    /// response to `check`.
     ///
     /// # Panics
     /// If a connection breaks or a response does not arrive.

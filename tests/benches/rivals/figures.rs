@@ -27,7 +27,8 @@ impl Measured {
         Measured { name, about, baseline, webhook: *webhook, rounds_us: Vec::new() }
     }
 
-    /// Returns the processor time that a request takes beyond one of the baseline in the same round, in microseconds.
+    /// Returns the processor time that a request takes beyond one of the baseline in the same round, in
+    /// microseconds.
     pub(crate) fn added_us(&self, run: &Run) -> Vec<f64> {
         let baseline = named(run, self.baseline).or_else(|| named(run, BARE));
         let Some(baseline) = baseline else { return Vec::new() };

@@ -44,7 +44,8 @@ async fn measure_module(
     Footprint { module, bytes: bytes(file), start_ms: load_time(with).await.as_millis(), vm_bytes }
 }
 
-/// Returns the resident memory that an Envoy with several workers takes beyond one with a single worker, in bytes.
+/// Returns the resident memory that an Envoy with several workers takes beyond one with a single worker, in
+/// bytes.
 async fn per_worker(standalone: &Standalone) -> i64 {
     let mut resident = [0; 2];
     for (resident, workers) in resident.iter_mut().zip([1, WORKERS]) {

@@ -1,9 +1,9 @@
 //! `cargo bench`: the cost of Tollgate compared with other software that does the same job, or a part of it.
 //!
-//! Each candidate has a separate Envoy with one worker. Candidates get load in turns of some milliseconds, in order and
-//! then in reverse order, so that other work of the machine affects all of them alike. The result is the processor time of
-//! a request, on Envoy's worker thread and in the services that it calls, minus that of an Envoy without a filter in the
-//! same round.
+//! Each candidate has a separate Envoy with one worker. Candidates get load in turns of some milliseconds, in
+//! order and then in reverse order, so that other work of the machine affects all of them alike. The result
+//! is the processor time of a request, on Envoy's worker thread and in the services that it calls, minus that
+//! of an Envoy without a filter in the same round.
 
 mod candidates;
 mod chain;

@@ -11,10 +11,12 @@ pub(crate) struct Options {
     /// Also write all measurements to this file, as JSON.
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
-    /// The number of runs, each with new processes. The median of their ratios decides whether a target is met.
+    /// The number of runs, each with new processes. The median of their ratios decides whether a target is
+    /// met.
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=20))]
     pub(crate) runs: u32,
-    /// The number of rounds of a run. A round is two turns of each candidate: in order, then in reverse order.
+    /// The number of rounds of a run. A round is two turns of each candidate: in order, then in reverse
+    /// order.
     #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) rounds: u32,
     /// The processor time of a turn, in milliseconds.
@@ -23,8 +25,8 @@ pub(crate) struct Options {
     /// Measure only candidates whose names start with this, and the bare Envoy. May be given several times.
     #[arg(long, value_name = "NAME")]
     pub(crate) only: Vec<String>,
-    /// A folder with `plan_gate.wasm` and `stripe_webhook.wasm` of another build. Each candidate with Tollgate is
-    /// also measured with them, under its name with the suffix `@before`.
+    /// A folder with `plan_gate.wasm` and `stripe_webhook.wasm` of another build. Each candidate with
+    /// Tollgate is also measured with them, under its name with the suffix `@before`.
     #[arg(long, value_name = "DIR")]
     pub(crate) before: Option<PathBuf>,
     /// Given by cargo.

@@ -1,4 +1,5 @@
-//! The processor time of threads. It does not include waiting for a processor, so other processes affect it little.
+//! The processor time of threads. It does not include waiting for a processor, so other processes affect it
+//! little.
 
 use std::fs;
 use std::path::Path;

@@ -31,8 +31,8 @@ pub(crate) struct Verdict {
     rounds: Spread,
 }
 
-/// Returns the results of all targets whose candidates were both measured, and of all candidates that were measured with
-/// two builds.
+/// Returns the results of all targets whose candidates were both measured, and of all candidates that were
+/// measured with two builds.
 pub(crate) fn all(runs: &[Run]) -> Vec<Verdict> {
     let Some(first) = runs.first() else { return Vec::new() };
     let targets = TARGETS

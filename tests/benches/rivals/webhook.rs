@@ -14,7 +14,8 @@ use tollgate_tests::fakes::stripe::model::{Customer, Price, Subscription};
 use tollgate_tests::processes::envoy::Standalone;
 use tollgate_tests::processes::gateway::{WEBHOOK_PATH, WEBHOOK_SECRET};
 
-/// The candidate with Tollgate, the candidate with the application, a description of the event, and its size in bytes.
+/// The candidate with Tollgate, the candidate with the application, a description of the event, and its size
+/// in bytes.
 const FORGED: [(&str, &str, &str, usize); 3] = [
     ("forged-1k", "fastapi-forged-1k", "a forged event of 1 KB, refused", 1_000),
     ("forged-10k", "fastapi-forged-10k", "a forged event of 10 KB, refused", 10_000),

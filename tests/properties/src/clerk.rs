@@ -15,8 +15,8 @@ const SIGNED_AT_S: u64 = 1_800_000_000;
 const SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 const OTHER_SECRET: &str = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
-/// Checks the values of `svix-id`, `svix-timestamp`, and `svix-signature`, each on a line, and a body: a valid signature
-/// is valid for this secret, id, and body only, and within the tolerance only.
+/// Checks the values of `svix-id`, `svix-timestamp`, and `svix-signature`, each on a line, and a body: a
+/// valid signature is valid for this secret, id, and body only, and within the tolerance only.
 pub fn clerk_signature(bytes: &[u8]) -> bool {
     let (id, rest) = split_line(bytes);
     let (timestamp, rest) = split_line(rest);

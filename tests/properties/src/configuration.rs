@@ -8,8 +8,8 @@ use tollgate_core::config::{self, ConfigError, ERRORS_MAX};
 /// A string that every secret in the environment contains.
 const SECRET: &str = "neversayit";
 
-/// Checks a configuration document, JSON or a serialized Struct: if every filter whose section it has accepts it, so
-/// does the check of the whole document, and an error has a message, without a secret in it.
+/// Checks a configuration document, JSON or a serialized Struct: if every filter whose section it has accepts
+/// it, so does the check of the whole document, and an error has a message, without a secret in it.
 pub fn document(bytes: &[u8]) -> bool {
     let environment = |name: &str| match name {
         "CLERK_JWT_KEY" => Some(PEM.to_owned()),

@@ -48,7 +48,8 @@ impl GuardedAsk {
         GuardedAsk { host, dispatch }
     }
 
-    /// Sends a request without a token. Returns the gate's own response, or `None` if it forwarded the request.
+    /// Sends a request without a token. Returns the gate's own response, or `None` if it forwarded the
+    /// request.
     fn send(&mut self, headers: HeaderMap) -> Option<Reply> {
         self.host.current = REQUEST;
         *self.host.request() = MemoryRequest { headers, ..MemoryRequest::default() };
@@ -62,7 +63,8 @@ impl GuardedAsk {
     }
 }
 
-/// Checks a request's path: the gate forwards none that an upstream which decodes paths would serve as `/ask`.
+/// Checks a request's path: the gate forwards none that an upstream which decodes paths would serve as
+/// `/ask`.
 pub fn path(bytes: &[u8]) -> bool {
     let fields = [(&b":method"[..], &b"GET"[..]), (b":authority", b"gateway.test"), (b":path", bytes)];
     match GATE.with_borrow_mut(|gate| gate.send(HeaderMap::from_fields(fields))) {
@@ -77,9 +79,10 @@ pub fn path(bytes: &[u8]) -> bool {
     }
 }
 
-/// Returns whether a lenient upstream serves a path as `/ask` or as a path below it. Such an upstream decodes up to three
-/// times, treats a backslash as a slash, removes `;` parameters and everything after a NUL, merges slashes, resolves dot
-/// segments, and ignores case, dots and blanks at the end, and a suffix. (A blank inside a name is part of the name.)
+/// Returns whether a lenient upstream serves a path as `/ask` or as a path below it. Such an upstream decodes
+/// up to three times, treats a backslash as a slash, removes `;` parameters and everything after a NUL,
+/// merges slashes, resolves dot segments, and ignores case, dots and blanks at the end, and a suffix. (A
+/// blank inside a name is part of the name.)
 fn is_served_as_ask(path: &[u8]) -> bool {
     let path = path.split(|byte| matches!(byte, b'?' | b'#')).next().unwrap_or_default();
     let mut path = path.to_vec();
@@ -129,8 +132,8 @@ fn hexadecimal(digits: &[u8]) -> Option<u8> {
     u8::from_str_radix(digits, 16).ok()
 }
 
-/// Checks a byte with the cost, followed by the bytes of a bucket in shared data: an admitted request is counted exactly,
-/// a refused one changes nothing, and the bucket's size is bounded.
+/// Checks a byte with the cost, followed by the bytes of a bucket in shared data: an admitted request is
+/// counted exactly, a refused one changes nothing, and the bucket's size is bounded.
 pub fn bucket(bytes: &[u8]) -> bool {
     let (cost, stored) = bytes.split_first().map_or((1, bytes), |(cost, stored)| (u64::from(*cost), stored));
     let table = BucketTable::new("any", Callers::SignedIn, &Seed::new([7; 16]), SIGNED_IN_MB);
@@ -157,8 +160,8 @@ pub fn bucket(bytes: &[u8]) -> bool {
     spending.decision == Decision::Admitted
 }
 
-/// Checks a response of envoyproxy/ratelimit, or of another server at its address, about two windows: the states of both
-/// are read or of neither, and they are in the range that the service counts.
+/// Checks a response of envoyproxy/ratelimit, or of another server at its address, about two windows: the
+/// states of both are read or of neither, and they are in the range that the service counts.
 pub fn ratelimit_response(bytes: &[u8]) -> bool {
     let windows = [Window { max: 9, per: Period::Minute }, Window { max: 200, per: Period::Month }];
     let requested = windows.map(|window| (window, Counter::at(window.per, NOW)));

@@ -1,5 +1,5 @@
-//! Properties that hold for any bytes from outside. Each property takes bytes, panics if it does not hold for them, and
-//! returns whether the bytes were accepted.
+//! Properties that hold for any bytes from outside. Each property takes bytes, panics if it does not hold for
+//! them, and returns whether the bytes were accepted.
 //!
 //! [`TARGETS`] lists all of them: `cargo test` runs each on its seeds and on mutations of them, `fuzz/` on the inputs
 //! that libFuzzer generates.
@@ -16,7 +16,8 @@ pub use gate::{bucket, path, ratelimit_response};
 pub use session::{clerk_record, token, token_location};
 pub use stripe::{event, page, signature};
 
-/// A property of bytes: returns true if they were accepted, false if they were rejected; panics if it does not hold.
+/// A property of bytes: returns true if they were accepted, false if they were rejected; panics if it does
+/// not hold.
 pub type Property = fn(&[u8]) -> bool;
 
 /// All properties, by the names of their fuzz targets and seed directories.
@@ -44,9 +45,9 @@ fn split_line(bytes: &[u8]) -> (&[u8], &[u8]) {
     (parts.next().unwrap_or_default(), parts.next().unwrap_or_default())
 }
 
-/// Returns the JSON object with one more member, which is legal JSON that Rust's types cannot represent: half a surrogate
-/// pair, a number beyond `f64`, and nesting deeper than the parser's limit. The other members must be read as before.
-/// Returns `None` if the bytes are not an object.
+/// Returns the JSON object with one more member, which is legal JSON that Rust's types cannot represent: half
+/// a surrogate pair, a number beyond `f64`, and nesting deeper than the parser's limit. The other members
+/// must be read as before. Returns `None` if the bytes are not an object.
 fn with_unrepresentable_member(bytes: &[u8]) -> Option<Vec<u8>> {
     let rest = bytes.trim_ascii_start().strip_prefix(b"{")?;
     let (open, close) = ("[".repeat(300), "]".repeat(300));

@@ -12,8 +12,8 @@ use tollgate_core::ids::Subject;
 use tollgate_core::machine::Verification;
 use tollgate_core::time::Micros;
 
-/// Checks a token, assuming that its signature is valid: an accepted one names a user id that is safe in a header field,
-/// and has not expired.
+/// Checks a token, assuming that its signature is valid: an accepted one names a user id that is safe in a
+/// header field, and has not expired.
 pub fn token(bytes: &[u8]) -> bool {
     let Ok(jws) = Jws::parse(bytes) else { return false };
     assert_eq!(jws.clone().into_token(), bytes, "the cache key is the token as sent");
@@ -40,8 +40,8 @@ pub fn token(bytes: &[u8]) -> bool {
     true
 }
 
-/// Checks header fields (`name: value`, one per line): the size and number of the tokens found are bounded, and each is
-/// part of an `authorization` or `cookie` field.
+/// Checks header fields (`name: value`, one per line): the size and number of the tokens found are bounded,
+/// and each is part of an `authorization` or `cookie` field.
 pub fn token_location(bytes: &[u8]) -> bool {
     let fields: Vec<(&[u8], &[u8])> = bytes.split(|byte| *byte == b'\n').filter_map(field).collect();
     let headers = HeaderMap::from_fields(fields.iter().copied());
@@ -73,8 +73,8 @@ fn field(line: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((&line[..colon], line[colon + 1..].trim_ascii()))
 }
 
-/// Checks the body of Clerk's response about a subject: a record needs no patch to become itself, and the patch from an
-/// empty record is an object of metadata.
+/// Checks the body of Clerk's response about a subject: a record needs no patch to become itself, and the
+/// patch from an empty record is an object of metadata.
 pub fn clerk_record(bytes: &[u8]) -> bool {
     let subject = Subject::parse("user_1").expect("an id");
     let headers = HeaderMap::default();

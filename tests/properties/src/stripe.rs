@@ -18,8 +18,8 @@ const SIGNED_AT_S: u64 = 1_800_000_000;
 /// The secret with which the seeds were signed.
 const SECRET: &[u8] = b"whsec_seed";
 
-/// Checks a Stripe-Signature field, a line feed, and a body: a valid signature is valid for this secret and this body
-/// only, and within the tolerance only.
+/// Checks a Stripe-Signature field, a line feed, and a body: a valid signature is valid for this secret and
+/// this body only, and within the tolerance only.
 pub fn signature(bytes: &[u8]) -> bool {
     let (field, body) = split_line(bytes);
     let headers = HeaderMap::from_fields([(&b"stripe-signature"[..], field)]);
@@ -71,7 +71,8 @@ fn check_subscription(subscription: &Subscription) {
     let _ = subscription.current_period_end_s();
 }
 
-/// Returns whether an id that the merchant chose is one path segment when it is escaped, and fits in a log line.
+/// Returns whether an id that the merchant chose is one path segment when it is escaped, and fits in a log
+/// line.
 fn is_chosen_id(id: &str) -> bool {
     let printable = id.bytes().all(|byte| matches!(byte, b' '..=b'~'));
     printable && id.len() <= 255 && !id.contains(['/', '?', '#', '%', '\\']) && !matches!(id, "" | "." | "..")

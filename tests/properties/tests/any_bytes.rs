@@ -1,4 +1,5 @@
-//! Every property on its seeds, on mutations of them, and on random bytes. `fuzz/` runs the same properties for longer.
+//! Every property on its seeds, on mutations of them, and on random bytes. `fuzz/` runs the same properties
+//! for longer.
 
 use proptest::prelude::*;
 use proptest::sample::Index;

@@ -59,8 +59,8 @@ pub enum Fault {
     Delay(Duration),
     /// The request waits before it is carried out, as if it were still in transit.
     HoldRequest(HoldPoint),
-    /// The request waits while the fake executes it. Meanwhile it has what the service reserves for it, such as an
-    /// idempotency key.
+    /// The request waits while the fake executes it. Meanwhile it has what the service reserves for it, such
+    /// as an idempotency key.
     HoldExecution(HoldPoint),
     /// The request is carried out at once; its response waits.
     HoldResponse(HoldPoint),

@@ -18,9 +18,9 @@ use std::fmt;
 use std::time::Duration;
 use tollgate_fixtures::Random;
 
-/// The maximum memory that Envoy may use at any moment, in bytes: 130 MB with two workers at rest, the caches of
-/// the filters (8 MB of tokens per worker, 97 MB of counters for both), what they hold (16 MB of webhooks per
-/// worker), and responses of 50 MB in transit.
+/// The maximum memory that Envoy may use at any moment, in bytes: 130 MB with two workers at rest, the caches
+/// of the filters (8 MB of tokens per worker, 97 MB of counters for both), what they hold (16 MB of webhooks
+/// per worker), and responses of 50 MB in transit.
 pub const MEMORY_MAX: u64 = 300_000_000;
 
 /// A kind of attack.

@@ -16,7 +16,8 @@ pub const STREAMS_MAX: u32 = 32;
 /// The size of the repeated field. With its name and the overhead of HPACK, it fits the peer's table of 4 KB
 /// beside the others.
 const FIELD_BYTES: usize = 3_400;
-/// The number of times that a stream repeats the field: 58 KB of header fields, which the shipped configurations allow.
+/// The number of times that a stream repeats the field: 58 KB of header fields, which the shipped
+/// configurations allow.
 const REPEATED: usize = 17;
 /// How long an attack keeps its connections open.
 const HELD: Duration = Duration::from_secs(2);

@@ -11,7 +11,8 @@ const TARGET: &str = "wasm32-wasip1";
 /// Each relocation takes the bytes it needs instead of always five, which saves a fifteenth of a module. The
 /// linker refuses the option together with debug information, so it is not a flag of every build.
 const COMPRESS: &str = "link-arg=--compress-relocations";
-/// The maximum number of bytes that one module may have: each gateway loads it, and V8 compiles it at every start.
+/// The maximum number of bytes that one module may have: each gateway loads it, and V8 compiles it at every
+/// start.
 pub const BYTES_MAX: u64 = 1_000_000;
 /// The profile of the webhooks' modules.
 const PROFILE: &str = "module";

@@ -51,13 +51,14 @@ pub const APPLICATION: &str = "https://app.example.com";
 /// RuntimeError: …`.
 const VM_FAILURE: &str = " failed: Uncaught ";
 
-/// How the log reports a panic of the dynamic module, also of one outside of a request, which no metric counts.
+/// How the log reports a panic of the dynamic module, also of one outside of a request, which no metric
+/// counts.
 const MODULE_PANIC: &str = r#""cause":"a panic""#;
 
 /// A running gateway with its upstream and the fakes that it calls.
 ///
-/// When dropped, it ends all processes, and fails the test if a VM has crashed or the dynamic module has panicked, so
-/// every test checks this.
+/// When dropped, it ends all processes, and fails the test if a VM has crashed or the dynamic module has
+/// panicked, so every test checks this.
 pub struct Gateway {
     /// Envoy with two worker threads, with the modules of the filters whose sections the document has.
     pub envoy: Envoy,
@@ -138,8 +139,8 @@ impl Gateway {
         standalone: Standalone,
     ) -> Gateway {
         let envoy = standalone.without_unconfigured_filters().start().await;
-        // Each request has its own connection, so that requests spread over the workers and no connection outlives the
-        // runtime that opened it.
+        // Each request has its own connection, so that requests spread over the workers and no connection
+        // outlives the runtime that opened it.
         let client = Client::builder().no_proxy().pool_max_idle_per_host(0).build();
         let client = client.unwrap_or_else(|e| panic!("cannot make an HTTP client: {e}"));
         Gateway { envoy, backend, stripe, clerk, client, allows_crashes: AtomicBool::new(false) }
@@ -185,7 +186,8 @@ impl Gateway {
             .unwrap_or_else(|e| panic!("the webhook did not respond: {e}"))
     }
 
-    /// Delivers an event to another Envoy: a [replica](Gateway::replica), or one that is killed during the delivery.
+    /// Delivers an event to another Envoy: a [replica](Gateway::replica), or one that is killed during the
+    /// delivery.
     ///
     /// # Errors
     /// If there is no response.
@@ -344,12 +346,14 @@ impl SharedGateway {
     }
 }
 
-/// Returns the shipped configuration without the [`OPTIONAL`] sections, with every cluster, key and secret set.
+/// Returns the shipped configuration without the [`OPTIONAL`] sections, with every cluster, key and secret
+/// set.
 fn wired(backend: &Backend, stripe: &FakeStripe, clerk: &FakeClerk) -> Standalone {
     wired_with(Standalone::load(), &[], backend, stripe, clerk)
 }
 
-/// Returns a shipped configuration with these of the [`OPTIONAL`] sections, with every cluster, key and secret set.
+/// Returns a shipped configuration with these of the [`OPTIONAL`] sections, with every cluster, key and
+/// secret set.
 fn wired_with(
     shipped: Standalone,
     sections: &[&str],

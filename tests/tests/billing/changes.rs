@@ -1,5 +1,5 @@
-//! Tests of changes that a subscriber makes: cancel, resume, upgrade, and downgrade, also with failed payments and lost
-//! responses.
+//! Tests of changes that a subscriber makes: cancel, resume, upgrade, and downgrade, also with failed
+//! payments and lost responses.
 
 use crate::shared::{Client, Shop, refusal, synced_events};
 use serde_json::{Value, json};

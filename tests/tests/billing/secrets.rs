@@ -1,4 +1,5 @@
-//! Tests that nothing that Envoy writes, counts, or shows ever contains a session URL, a key, or an email address.
+//! Tests that nothing that Envoy writes, counts, or shows ever contains a session URL, a key, or an email
+//! address.
 
 use crate::shared::{Client, Shop, synced_events};
 use reqwest::Method;

@@ -1,5 +1,5 @@
-//! The whole loop of a team without billing code: the application's page calls the billing endpoints, Stripe delivers
-//! its events, and the gate lets the user in.
+//! The whole loop of a team without billing code: the application's page calls the billing endpoints, Stripe
+//! delivers its events, and the gate lets the user in.
 
 use crate::shared::{Client, Shop};
 use serde_json::{Value, json};

@@ -1,11 +1,11 @@
-//! Two clicks at once, on two gateways: the second runs while a response to the first is on its way, at each of the
-//! first one's callouts. The end is as if there had been one click.
+//! Two clicks at once, on two gateways: the second runs while a response to the first is on its way, at each
+//! of the first one's callouts. The end is as if there had been one click.
 
 use crate::harness::actions::{self, BillingAction, end};
 use crate::harness::{Fate, Response, Shop, ShopState, check_invariants};
 
-/// Runs two clicks. The second one begins and ends after the first one's callout of that number was performed, and
-/// before its response arrives. Returns `None` if the first click has fewer callouts.
+/// Runs two clicks. The second one begins and ends after the first one's callout of that number was
+/// performed, and before its response arrives. Returns `None` if the first click has fewer callouts.
 fn interleaved(
     first: &BillingAction,
     second: &BillingAction,

@@ -33,8 +33,8 @@ fn with_failure(action: &BillingAction, fails_at: usize, fate: Fate) -> (Shop, [
     (shop, [first, second], state)
 }
 
-/// Returns the time until an action is repeated. If Stripe says that it has failed although it has not, only Stripe's
-/// search shows the customer that was made, and only after a minute.
+/// Returns the time until an action is repeated. If Stripe says that it has failed although it has not, only
+/// Stripe's search shows the customer that was made, and only after a minute.
 fn repeated_after(fate: Fate) -> Duration {
     Duration::from_secs(if fate == Fate::FailedAfterWork { 61 } else { 1 })
 }

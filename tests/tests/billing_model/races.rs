@@ -46,8 +46,8 @@ fn twenty_first_checkouts_on_two_gateways_make_one_customer() {
     assert_eq!((state.customers, state.sessions.len()), (1, 1), "{}", shop.trace());
 }
 
-/// Opens a checkout of one plan, and one of another while the first one waits for the response to its callout of that
-/// number. Returns the responses.
+/// Opens a checkout of one plan, and one of another while the first one waits for the response to its callout
+/// of that number. Returns the responses.
 fn two_tabs(shop: &mut Shop, waits_at: usize) -> [Response; 2] {
     let first = shop.begin(0, "checkout", Some(&json!({"plan": "pro"})));
     for _ in 0..waits_at {

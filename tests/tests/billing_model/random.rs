@@ -8,8 +8,8 @@ use tollgate_fixtures::Random;
 use tollgate_tests::fakes::stripe::events::Event;
 use tollgate_tests::fakes::stripe::model::{Card, Customer, Invoice, Session, Subscription};
 
-/// The default number of schedules. `TOLLGATE_BILLING_SCHEDULES` sets another one; `TOLLGATE_BILLING_SEED` sets the
-/// first seed.
+/// The default number of schedules. `TOLLGATE_BILLING_SCHEDULES` sets another one; `TOLLGATE_BILLING_SEED`
+/// sets the first seed.
 const SCHEDULES: u64 = 100;
 /// The number of steps of a schedule.
 const STEPS: usize = 150;

@@ -1,5 +1,5 @@
-//! Clerk's webhooks on a real Envoy with two workers, started from the shipped configuration, between fakes of Stripe
-//! and Clerk.
+//! Clerk's webhooks on a real Envoy with two workers, started from the shipped configuration, between fakes
+//! of Stripe and Clerk.
 
 mod deliveries;
 mod forward;

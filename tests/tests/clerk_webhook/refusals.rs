@@ -1,4 +1,5 @@
-//! Requests that are not events of Clerk are refused, and the upstream sees nothing of them: not even a connection.
+//! Requests that are not events of Clerk are refused, and the upstream sees nothing of them: not even a
+//! connection.
 
 use crate::shared::mirrored;
 use serde_json::json;

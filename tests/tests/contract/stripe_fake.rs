@@ -1,5 +1,6 @@
-//! The requests with which a plan is sold: what the fake of Stripe takes, Stripe's OpenAPI description has, and the
-//! fake's objects have its fields. Where the pinned version differs from that of `stripe-mock`, a list says why.
+//! The requests with which a plan is sold: what the fake of Stripe takes, Stripe's OpenAPI description has,
+//! and the fake's objects have its fields. Where the pinned version differs from that of `stripe-mock`, a
+//! list says why.
 
 use crate::callout::client;
 use serde_json::Value;
@@ -11,8 +12,8 @@ use tollgate_tests::install::stripe_mock::{KEY, StripeMock};
 /// A form, encoded except for its brackets.
 type Form = &'static str;
 
-/// Every kind of write, with every parameter that the billing filter uses. `{schedule}` and the like stand for ids of
-/// the fake.
+/// Every kind of write, with every parameter that the billing filter uses. `{schedule}` and the like stand
+/// for ids of the fake.
 const WRITES: [(&str, &str, Form); 17] = [
     (
         "POST",
@@ -106,8 +107,8 @@ const READS: [&str; 7] = [
 /// Fields that Stripe's description has, but not its examples, which leave out what is optional.
 const NOT_IN_EXAMPLES: [&str; 2] = ["customer_account", "tax_id_collection"];
 
-/// The parameters that the API description 2026-08-26.dahlia still has and the pinned version refuses: the reason,
-/// the path, and the parameter.
+/// The parameters that the API description 2026-08-26.dahlia still has and the pinned version refuses: the
+/// reason, the path, and the parameter.
 const REMOVED: [(&str, &str, Form); 3] = [
     (
         "docs.stripe.com/changelog/endive/2026-09-30/remove-payment-method-types-checkout-sessions",

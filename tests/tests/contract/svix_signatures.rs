@@ -1,5 +1,5 @@
-//! The libraries of Svix and of Standard Webhooks accept what Tollgate accepts, and the other way round. Where they do
-//! not agree, the reason is beside the case.
+//! The libraries of Svix and of Standard Webhooks accept what Tollgate accepts, and the other way round.
+//! Where they do not agree, the reason is beside the case.
 
 use crate::script;
 use serde_json::{Value, json};

@@ -1,4 +1,5 @@
-//! The page about the billing endpoints: its requests succeed, and the bodies that it shows are those that the filter sends.
+//! The page about the billing endpoints: its requests succeed, and the bodies that it shows are those that
+//! the filter sends.
 
 use crate::pages::read;
 use reqwest::{Method, Response};

@@ -1,4 +1,5 @@
-//! Tests that Envoy accepts the parts of its configuration on the pages, instead of the parts in the shipped file.
+//! Tests that Envoy accepts the parts of its configuration on the pages, instead of the parts in the shipped
+//! file.
 
 use crate::pages::all_blocks;
 use crate::yaml::{documents, is_bootstrap, merge};

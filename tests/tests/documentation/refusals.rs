@@ -1,5 +1,5 @@
-//! The table of refusals on the page about the billing endpoints: it has each code with the status that the filter
-//! sends.
+//! The table of refusals on the page about the billing endpoints: it has each code with the status that the
+//! filter sends.
 
 use crate::billing::{USER, pay, shop};
 use reqwest::{Method, RequestBuilder};

@@ -1,5 +1,5 @@
-//! Tests in a real browser that a page of the application can read the gate's responses from another origin, and that a
-//! page of another site cannot.
+//! Tests in a real browser that a page of the application can read the gate's responses from another origin,
+//! and that a page of another site cannot.
 
 use crate::shared::{connection_manager, with_rules, yaml};
 use serde_json::{Value, json};
@@ -26,8 +26,9 @@ impl Service for Site {
     }
 }
 
-/// Sends the requests in the part of its URL after the `#`: `[[url, fetch options], …]`, one after the other. Writes
-/// what a script can read of each response into the page. If a fetch fails, a script can see only that it failed.
+/// Sends the requests in the part of its URL after the `#`: `[[url, fetch options], …]`, one after the other.
+/// Writes what a script can read of each response into the page. If a fetch fails, a script can see only that
+/// it failed.
 const PAGE: &str = r#"<!doctype html><title>application</title><pre id="read-by-the-page"></pre><script>
 const names = ["retry-after", "ratelimit", "ratelimit-policy", "x-ratelimit-limit", "x-ratelimit-remaining",
                "x-ratelimit-reset", "www-authenticate"];

@@ -1,5 +1,5 @@
-//! Tests of the permissions of a plan: plans and features that rules require, and the response that offers the next
-//! plan.
+//! Tests of the permissions of a plan: plans and features that rules require, and the response that offers
+//! the next plan.
 
 use crate::shared::{reached, shipped};
 use serde_json::{Value, json};

@@ -29,8 +29,8 @@ async fn start(shipped: Standalone) -> Gateway {
             document["stripe_webhook"]["livemode"] = false.into();
             document["plan_gate"]["rules"] = serde_norway::to_value(rules).expect("JSON is YAML");
         });
-        // With several workers, it would depend on chance which of their caches has a value. A random ID would be part of
-        // what the upstream gets.
+        // With several workers, it would depend on chance which of their caches has a value. A random ID
+        // would be part of what the upstream gets.
         standalone.concurrency(1).edit(|config| {
             let manager = &mut config["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0];
             manager["typed_config"]["generate_request_id"] = false.into();
@@ -90,8 +90,8 @@ fn without_times(text: &str) -> String {
     timeless
 }
 
-/// Returns the metrics of the filters for Prometheus: names, labels, and values. Histograms count only their samples,
-/// since they measure time.
+/// Returns the metrics of the filters for Prometheus: names, labels, and values. Histograms count only their
+/// samples, since they measure time.
 async fn metrics(envoy: &Envoy) -> Vec<String> {
     let response = reqwest::get(envoy.admin_url("/stats/prometheus")).await.expect("a response");
     let text = response.text().await.expect("text");

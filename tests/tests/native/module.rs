@@ -212,8 +212,8 @@ async fn a_panic_ends_a_request_and_not_the_gateway() {
     gateway.allow_crashes();
 }
 
-/// Returns a configuration without Tollgate's filters, without the names of their metrics, and without the metrics
-/// of VMs.
+/// Returns a configuration without Tollgate's filters, without the names of their metrics, and without the
+/// metrics of VMs.
 fn others(file: &str) -> Value {
     let mut config: Value = serde_norway::from_str(&workspace::text(file)).expect("YAML");
     config.as_mapping_mut().map(|config| config.remove("layered_runtime"));

@@ -77,8 +77,8 @@ async fn deliveries_of_clerk(gateway: &Gateway) {
     forged.send().await.expect("a response");
 }
 
-/// Makes a request to the billing endpoints that succeeds, one that is refused, and one that fails, and lets the webhook
-/// find a user with two subscriptions.
+/// Makes a request to the billing endpoints that succeeds, one that is refused, and one that fails, and lets
+/// the webhook find a user with two subscriptions.
 async fn billing(gateway: &Gateway) {
     let stripe = &gateway.stripe;
     let cancel = |user: &str| {

@@ -59,8 +59,8 @@ fn number(value: &Value) -> f64 {
     }
 }
 
-/// Returns whether the selector selects the sample. The parser returns a histogram as one series under its base name;
-/// queries use its buckets.
+/// Returns whether the selector selects the sample. The parser returns a histogram as one series under its
+/// base name; queries use its buckets.
 fn selects(selector: &VectorSelector, sample: &Sample) -> bool {
     let wanted = selector.name.as_deref().expect("a selector with a metric name");
     let same = match (&sample.value, wanted.strip_suffix("_bucket")) {

@@ -71,7 +71,8 @@ fn alert_names_are_unique_and_every_alert_has_its_annotations() {
     assert!(!names.is_empty());
 }
 
-/// Checks that queries return vectors: an alert on a scalar would always fire, and a panel cannot draw a string.
+/// Checks that queries return vectors: an alert on a scalar would always fire, and a panel cannot draw a
+/// string.
 #[test]
 fn every_query_gives_series() {
     for query in all() {

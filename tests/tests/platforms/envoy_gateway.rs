@@ -1,5 +1,5 @@
-//! Tests of the resources for Envoy Gateway with a real Envoy Gateway, which checks them, fetches the modules, and runs
-//! Envoy.
+//! Tests of the resources for Envoy Gateway with a real Envoy Gateway, which checks them, fetches the
+//! modules, and runs Envoy.
 
 use crate::image::Images;
 use crate::promises;
@@ -7,8 +7,8 @@ use crate::registry::Registry;
 use tollgate_tests::client::transport::Transport;
 use tollgate_tests::processes::platform::{EnvoyGateway, Resources, Site};
 
-/// Checks the promises with the real APIs and with impostors, in one test because a machine can run only one Envoy
-/// Gateway.
+/// Checks the promises with the real APIs and with impostors, in one test because a machine can run only one
+/// Envoy Gateway.
 #[tokio::test]
 async fn envoy_gateway_with_the_resources_keeps_the_promises() {
     let registry = Registry::with(&Images::build()).await;

@@ -35,7 +35,8 @@ impl Fleet {
         Self::with(|_| {}).await
     }
 
-    /// Starts two gateways that share one rate limit service. `edit` changes the section `plan_gate.store.ratelimit`.
+    /// Starts two gateways that share one rate limit service. `edit` changes the section
+    /// `plan_gate.store.ratelimit`.
     pub async fn with(edit: fn(&mut Value)) -> Fleet {
         let ratelimit = Ratelimit::start().await;
         let at = ratelimit.address();

@@ -1,4 +1,5 @@
-//! Clerk Billing as a source of plans: its payers are found, the higher plan counts, and a source can be given up.
+//! Clerk Billing as a source of plans: its payers are found, the higher plan counts, and a source can be
+//! given up.
 
 use crate::run::Shop;
 use serde_json::json;
@@ -6,8 +7,8 @@ use tollgate_tests::fakes::clerk::User;
 use tollgate_tests::fakes::clerk::billing::{BillingPlan, BillingSwitch};
 use tollgate_tests::fakes::faults::{Fault, any, on};
 
-/// Opens a shop that sells by Stripe and by Clerk Billing, and mirrors the latter. `user_a` pays at Clerk for Pro,
-/// `user_b` at Stripe for Pro and at Clerk for Enterprise, and `user_c` has Clerk's default plan.
+/// Opens a shop that sells by Stripe and by Clerk Billing, and mirrors the latter. `user_a` pays at Clerk for
+/// Pro, `user_b` at Stripe for Pro and at Clerk for Enterprise, and `user_c` has Clerk's default plan.
 async fn selling_twice() -> Shop {
     let shop = Shop::open().await;
     shop.mirror(true);

@@ -61,8 +61,8 @@ async fn a_key_of_another_account_takes_no_plan_away() {
     assert_eq!(shop.clerk.plan("user_a").as_deref(), Some("pro"));
 }
 
-/// Checks a key of another account before the first rollout, when no record in Clerk has a subscription that would
-/// reveal it.
+/// Checks a key of another account before the first rollout, when no record in Clerk has a subscription that
+/// would reveal it.
 #[tokio::test]
 async fn nothing_ends_when_nothing_is_recorded_yet() {
     let shop = Shop::open().await;

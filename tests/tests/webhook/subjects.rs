@@ -1,5 +1,5 @@
-//! Tests that a completed checkout sets the plan of the subject that Stripe names, in any of the supported locations,
-//! and that a duplicate changes nothing.
+//! Tests that a completed checkout sets the plan of the subject that Stripe names, in any of the supported
+//! locations, and that a duplicate changes nothing.
 
 use crate::shared::{PRO, Payer, deliver_signed, receipt, shipped};
 use serde_json::json;

@@ -17,7 +17,8 @@ use std::time::Duration;
 /// are accepted for at most this long.
 const REFRESH_AFTER: Duration = Duration::from_secs(300);
 
-/// The minimum time between two fetches, for any `kid`s that clients send. A new key may be unknown for this long.
+/// The minimum time between two fetches, for any `kid`s that clients send. A new key may be unknown for this
+/// long.
 const FETCH_EVERY: Duration = Duration::from_secs(5);
 
 /// The minimum time between two fetches while there is no key at all and every request is refused.
@@ -187,8 +188,8 @@ impl Keyring {
 }
 
 impl Source {
-    /// Returns whether the set must be refreshed. If the clock stepped back, the set counts as old: one unnecessary
-    /// fetch is better than none for hours.
+    /// Returns whether the set must be refreshed. If the clock stepped back, the set counts as old: one
+    /// unnecessary fetch is better than none for hours.
     fn is_old(&self, now: Micros) -> bool {
         !self.fetched_at.is_some_and(|at| at.is_within(REFRESH_AFTER, now))
     }

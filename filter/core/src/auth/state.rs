@@ -14,7 +14,8 @@ use crate::time::Micros;
 use crate::upstream::Upstream;
 use std::rc::Rc;
 
-/// The maximum number of requests of a worker thread that wait for keys at once. One fetch serves all of them.
+/// The maximum number of requests of a worker thread that wait for keys at once. One fetch serves all of
+/// them.
 const WAITING_MAX: usize = 2_048;
 
 /// The maximum number of bytes of tokens and header fields that the waiting requests may hold.
@@ -80,7 +81,8 @@ impl<V> AuthState<V> {
         self.keyring.fetch_started(inquiry, now);
     }
 
-    /// Handles the outcome of fetching the keys. If a key is no longer in force, all cached tokens are removed.
+    /// Handles the outcome of fetching the keys. If a key is no longer in force, all cached tokens are
+    /// removed.
     pub(crate) fn handle_fetched_keys(&mut self, outcome: &Outcome<'_>, now: Micros) -> KeyFetchResult {
         match self.keyring.handle_fetched_keys(outcome, now) {
             KeyFetch::Kept => KeyFetchResult::Fetched,

@@ -35,8 +35,8 @@ struct CachedToken<V> {
     value: Rc<V>,
 }
 
-/// Returns whether two tokens are equal. In a Wasm module, the operator `==` compares byte by byte, which takes 2 % of the
-/// time of a request; this compares eight bytes at once.
+/// Returns whether two tokens are equal. In a Wasm module, the operator `==` compares byte by byte, which
+/// takes 2 % of the time of a request; this compares eight bytes at once.
 fn are_equal(left: &[u8], right: &[u8]) -> bool {
     let (left_words, left_rest) = left.as_chunks::<8>();
     let (right_words, right_rest) = right.as_chunks::<8>();

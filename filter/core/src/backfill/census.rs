@@ -2,9 +2,9 @@
 //!
 //! A census of all subjects finds those that Stripe's subscriptions name in metadata or in a Checkout
 //! Session, and those whose record in Clerk has a plan above the default or a granting subscription, so that
-//! plans that are no longer paid are found too, and the payers of Clerk Billing. A census of one subject finds
-//! its customers with Stripe's search. What the document does not read is not listed. The census decides no
-//! plan; that is the reconciliation's task.
+//! plans that are no longer paid are found too, and the payers of Clerk Billing. A census of one subject
+//! finds its customers with Stripe's search. What the document does not read is not listed. The census
+//! decides no plan; that is the reconciliation's task.
 
 use super::census_result::{Candidate, CensusCounts, CensusResult, Scope};
 use super::error::{BackfillError, BackfillErrorCode};

@@ -36,14 +36,14 @@ pub struct CensusResult {
     pub skipped: Vec<String>,
     /// The numbers of objects that were read.
     pub counts: CensusCounts,
-    /// The number of candidates that Stripe's metadata names, or that pay by Clerk Billing, and that Clerk has,
-    /// which shows that the accounts belong together. 0 after a census of one subject.
+    /// The number of candidates that Stripe's metadata names, or that pay by Clerk Billing, and that Clerk
+    /// has, which shows that the accounts belong together. 0 after a census of one subject.
     pub(crate) in_both: usize,
 }
 
 impl CensusResult {
-    /// Trusts all candidates, so that the sync also removes plans of unknown origin, in the same way as plans whose
-    /// subscription has ended.
+    /// Trusts all candidates, so that the sync also removes plans of unknown origin, in the same way as plans
+    /// whose subscription has ended.
     ///
     /// # Errors
     /// [`BackfillError`] after a census of all subjects if Stripe's metadata names none that Clerk has: the API key may

@@ -175,7 +175,8 @@ impl Reconciliation {
                 started_calls.push((id, callout));
             }
         }
-        // A rehearsal does not start writes. If all started callouts have ended, the sync waits only for writes.
+        // A rehearsal does not start writes. If all started callouts have ended, the sync waits only for
+        // writes.
         if self.ended >= self.started.len() {
             let error = self.sync.error();
             return self.conclude(now, error.as_ref());
@@ -224,8 +225,8 @@ fn trigger(target: Target) -> Trigger {
     let (about, customer, named) = match target {
         Target::Customer(customer) => (About::Customer(customer.clone()), Some(customer), Vec::new()),
         Target::Subject { subject, customers, trusted } => {
-            // If only a `client_reference_id` names the subject, which a payer can choose, the sync can grant a plan,
-            // but does not remove a plan of another origin.
+            // If only a `client_reference_id` names the subject, which a payer can choose, the sync can grant
+            // a plan, but does not remove a plan of another origin.
             let via = if trusted { Via::Metadata } else { Via::Reference };
             (About::Subjects(customers), None, vec![NamedSubject { subject, via }])
         }

@@ -88,7 +88,8 @@ impl Session {
         }
     }
 
-    /// Returns whether the session has a custom permission in the active organization, as `org:invoices:manage`.
+    /// Returns whether the session has a custom permission in the active organization, as
+    /// `org:invoices:manage`.
     fn has_organization_permission(&self, wanted: &str) -> bool {
         if !self.has_second_version() {
             let list = self.claims.get("org_permissions").and_then(Value::as_array);
@@ -110,8 +111,8 @@ impl Session {
 /// The maximum number of features of an organization, and of permissions of a feature, to read.
 const FEATURES_MAX: usize = 64;
 
-/// Returns the permissions of version 2 of the claims: for each feature of the organization (`fea`), a number in `fpm`
-/// whose bits, the lowest first, select from the permissions in `per`.
+/// Returns the permissions of version 2 of the claims: for each feature of the organization (`fea`), a number
+/// in `fpm` whose bits, the lowest first, select from the permissions in `per`.
 fn permissions(features: &str, permissions: &str, maps: &str) -> Vec<String> {
     let of_organization = features.split(',').map(str::trim).filter_map(|feature| {
         let (scope, name) = feature.split_once(':')?;

@@ -1,7 +1,7 @@
 //! `POST change` and `POST change/preview`: another plan, interval, or quantity of the present subscription.
 //!
-//! A higher plan acts now and is charged now; if the payment fails, nothing changes. A lower one acts at the end of the
-//! paid period, by a subscription schedule. `at` overrides.
+//! A higher plan acts now and is charged now; if the payment fails, nothing changes. A lower one acts at the
+//! end of the paid period, by a subscription schedule. `at` overrides.
 
 use super::cancel::{EffectiveAt, release};
 use super::checkout::choose_price;
@@ -143,12 +143,14 @@ impl<'a> PlannedChange<'a> {
         item.or(self.owned.subscription.current_period_end_s())
     }
 
-    /// Returns whether Stripe shows the subscription as the change makes it, or the change as waiting for its payment.
+    /// Returns whether Stripe shows the subscription as the change makes it, or the change as waiting for its
+    /// payment.
     async fn holds_now(&self, cx: &BillingContext) -> Result<bool, BillingError> {
         Ok(self.found_now(cx).await?.is_some())
     }
 
-    /// Returns the subscription if Stripe shows it as the change makes it, or the change as waiting for its payment.
+    /// Returns the subscription if Stripe shows it as the change makes it, or the change as waiting for its
+    /// payment.
     async fn found_now(&self, cx: &BillingContext) -> Result<Option<Subscription>, BillingError> {
         let callout = cx.stripe().retrieve_subscription(&self.owned.subscription.id);
         let now = cx.read("GET /v1/subscriptions/:id", callout, Subscription::parse).await?;
@@ -286,8 +288,8 @@ pub(super) async fn change(cx: BillingContext, request: &ChangeRequest) -> Endpo
     response_after_action(&cx, "billing.change", &account).await
 }
 
-/// Undoes a pending change or cancellation, so that the present plan stays. This also completes an earlier request that
-/// charged a change but did not yet undo the cancellation.
+/// Undoes a pending change or cancellation, so that the present plan stays. This also completes an earlier
+/// request that charged a change but did not yet undo the cancellation.
 ///
 /// # Errors
 /// [`BillingError::NoChange`] if the subscription would neither change nor end.

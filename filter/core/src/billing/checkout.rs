@@ -1,7 +1,7 @@
 //! `POST checkout`: opens Stripe's checkout for a plan or a purchase.
 //!
-//! A subject has at most one customer, one subscription, one trial, and one open session, so a second click does not
-//! buy a second time.
+//! A subject has at most one customer, one subscription, one trial, and one open session, so a second click
+//! does not buy a second time.
 
 use super::checkout_sessions::{Expiry, expire_concurrent, list_sessions, open_session};
 use super::context::{BillingAction, BillingContext};
@@ -22,8 +22,8 @@ use crate::stripe::write::Parameters;
 use crate::sync::SubjectAccount;
 use serde::Serialize;
 
-/// The maximum number of times that the account is read. It is read again if a checkout session was completed in the
-/// meantime.
+/// The maximum number of times that the account is read. It is read again if a checkout session was completed
+/// in the meantime.
 const READS_MAX: usize = 3;
 
 /// The body of the request.
@@ -127,7 +127,8 @@ async fn buy_plan(
     Err(BillingError::transient("checkout sessions were completed each time that the account was read"))
 }
 
-/// Returns whether the session was completed after the account was read, so that its subscription is not known yet.
+/// Returns whether the session was completed after the account was read, so that its subscription is not
+/// known yet.
 fn was_completed_after_read(session: &BuyerSession, account: &SubjectAccount) -> bool {
     session.subscription.as_ref().is_some_and(|subscription| !account.known.contains(subscription))
 }
@@ -199,8 +200,8 @@ async fn refuse_second_subscription(
     Err(view.already_subscribed(cx, status, blocking.owned.sold.rank()))
 }
 
-/// Returns an error if the subject pays for a plan at Clerk Billing, or must pay for one, and has no subscription at
-/// Stripe that it could change.
+/// Returns an error if the subject pays for a plan at Clerk Billing, or must pay for one, and has no
+/// subscription at Stripe that it could change.
 fn refuse_beside_clerk_billing(cx: &BillingContext, account: &SubjectAccount) -> Result<(), BillingError> {
     let view = SubscriptionView::of_clerk_billing(cx, account);
     let sold = account.clerk_item.as_ref();
@@ -213,8 +214,8 @@ fn refuse_beside_clerk_billing(cx: &BillingContext, account: &SubjectAccount) ->
     }
 }
 
-/// Returns the number of days of the plan's trial, and when it requires a payment method; `None` if the plan has no
-/// trial.
+/// Returns the number of days of the plan's trial, and when it requires a payment method; `None` if the plan
+/// has no trial.
 fn trial(cx: &BillingContext, plan: Rank) -> Option<(u64, TrialPayment)> {
     let trial = cx.settings().checkout.trial.as_ref()?;
     trial.plans.contains(&plan).then_some((trial.days, trial.payment_method))

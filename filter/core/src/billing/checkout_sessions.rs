@@ -1,4 +1,5 @@
-//! The checkout sessions of a subject's customer: finds one that can be used again, expires the others, and creates one.
+//! The checkout sessions of a subject's customer: finds one that can be used again, expires the others, and
+//! creates one.
 
 use super::context::BillingContext;
 use super::error::BillingError;
@@ -17,9 +18,9 @@ pub(super) async fn list_sessions(
     Ok(cx.read("GET /v1/checkout/sessions", callout, BuyerSession::parse_list).await?.unwrap_or_default())
 }
 
-/// Returns the open session with exactly these parameters, or creates one. Other open sessions that Tollgate created
-/// for subscriptions are expired first, so that the buyer can pay only one. `None` if one of those was completed or
-/// expired in the meantime, so that the account must be read again.
+/// Returns the open session with exactly these parameters, or creates one. Other open sessions that Tollgate
+/// created for subscriptions are expired first, so that the buyer can pay only one. `None` if one of those
+/// was completed or expired in the meantime, so that the account must be read again.
 pub(super) async fn open_session(
     cx: &BillingContext,
     sessions: Vec<BuyerSession>,
@@ -53,12 +54,12 @@ pub(super) async fn open_session(
     cx.create("POST /v1/checkout/sessions", &parts, request, BuyerSession::parse, still_holds).await.map(Some)
 }
 
-/// Expires Tollgate's other open sessions once more after a session was created, because another gateway may have
-/// created one with other parameters at the same time. The newest session stays open.
+/// Expires Tollgate's other open sessions once more after a session was created, because another gateway may
+/// have created one with other parameters at the same time. The newest session stays open.
 ///
 /// # Errors
-/// A transient error if the created session is not the newest. It is then expired, and the next request finds the newer
-/// session.
+/// A transient error if the created session is not the newest. It is then expired, and the next request finds
+/// the newer session.
 pub(super) async fn expire_concurrent(
     cx: &BillingContext,
     customer: &CustomerId,

@@ -28,7 +28,8 @@ use std::time::Duration;
 /// The maximum number of idempotency keys that one write tries.
 pub(super) const KEYS_MAX: u32 = 8;
 
-/// The maximum number of times that a write is sent if Stripe is still performing another one with the same key.
+/// The maximum number of times that a write is sent if Stripe is still performing another one with the same
+/// key.
 const IN_USE_TRIES_MAX: u32 = 8;
 
 /// The minimum timeout of a write, which is long because Stripe charges a card before it responds.
@@ -128,8 +129,8 @@ impl BillingContext {
         self.effects.report(Report::json(Level::Info, &line));
     }
 
-    /// Reads the subject's current account from Clerk and Stripe. It includes the customers in Clerk's record and
-    /// those in `customers`.
+    /// Reads the subject's current account from Clerk and Stripe. It includes the customers in Clerk's record
+    /// and those in `customers`.
     ///
     /// # Errors
     /// [`BillingError::SubjectMissing`] if Clerk does not have the subject, and the error of a read that failed.
@@ -147,8 +148,8 @@ impl BillingContext {
         }
     }
 
-    /// Updates Clerk's record from Stripe, as an event would. Returns whether that succeeded; if not, Stripe's event
-    /// of the same change updates it.
+    /// Updates Clerk's record from Stripe, as an event would. Returns whether that succeeded; if not,
+    /// Stripe's event of the same change updates it.
     pub(super) async fn sync(&self, reason: &str, customers: SortedSet<CustomerId>) -> bool {
         let trigger = Box::new(Trigger::for_subject(reason, self.subject.clone(), customers));
         matches!(self.effects.perform(Effect::Sync(trigger)).await, EffectResult::Synced(true))
@@ -170,8 +171,8 @@ impl BillingContext {
         }
     }
 
-    /// Writes a value that all workers of the process share, unless it was changed since it was loaded. Returns
-    /// whether it was written.
+    /// Writes a value that all workers of the process share, unless it was changed since it was loaded.
+    /// Returns whether it was written.
     pub(super) async fn swap(&self, key: &str, value: Vec<u8>, version: Version) -> bool {
         let effect = Effect::Swap { key: key.to_owned(), value, version };
         matches!(self.effects.perform(effect).await, EffectResult::Swapped(true))
@@ -216,8 +217,8 @@ impl BillingContext {
         sync::object_in(endpoint, response).map_err(|error| self.count_failure(error))
     }
 
-    /// Reads a customer that Clerk's record names; `None` if Stripe does not have it. A customer of
-    /// Stripe's other mode (test or live) is an error: the API key is wrong, and a paying subject would look unpaid.
+    /// Reads a customer that Clerk's record names; `None` if Stripe does not have it. A customer of Stripe's
+    /// other mode (test or live) is an error: the API key is wrong, and a paying subject would look unpaid.
     ///
     /// # Errors
     /// [`BillingError::Service`] if Stripe did not return it.
@@ -241,11 +242,12 @@ impl BillingContext {
         self.written_object(endpoint, StripeResponse::from_outcome(&outcome.as_outcome(), parse))
     }
 
-    /// Performs a write that must happen once. `parts` identify it: every parameter, and the state that was just
-    /// read, so that requests that read the same state have the same idempotency key.
+    /// Performs a write that must happen once. `parts` identify it: every parameter, and the state that was
+    /// just read, so that requests that read the same state have the same idempotency key.
     ///
-    /// If the state changes and returns within a day, Stripe replays its earlier response. `still_holds` returns
-    /// whether the object in such a response is still current; if not, the next idempotency key is used.
+    /// If the state changes and returns within a day, Stripe replays its earlier response. `still_holds`
+    /// returns whether the object in such a response is still current; if not, the next idempotency key is
+    /// used.
     ///
     /// # Errors
     /// The errors of [`Self::written_object`] and of `still_holds`.
@@ -272,8 +274,8 @@ impl BillingContext {
         Err(BillingError::transient("Stripe replays earlier responses that no longer hold"))
     }
 
-    /// Performs a write that must happen once with the idempotency key of this attempt. If a request with the same
-    /// key is in progress, repeats the write.
+    /// Performs a write that must happen once with the idempotency key of this attempt. If a request with the
+    /// same key is in progress, repeats the write.
     pub(super) async fn create_once(
         &self,
         endpoint: &'static str,
@@ -351,8 +353,9 @@ pub(super) async fn prices(effects: &Effects) -> Result<Rc<PriceList>, BillingEr
     }
 }
 
-/// Returns whether Stripe replayed an error, which it does for a day. A write with the next idempotency key is tried
-/// anew, and may succeed if the reason for the error no longer exists. The failed write changed nothing.
+/// Returns whether Stripe replayed an error, which it does for a day. A write with the next idempotency key
+/// is tried anew, and may succeed if the reason for the error no longer exists. The failed write changed
+/// nothing.
 pub(super) fn replays_failure(outcome: &OwnedOutcome) -> bool {
     let is_error = matches!(outcome, OwnedOutcome::Response { status: 400..=599, .. });
     is_error && is_replayed(&outcome.as_outcome())
@@ -369,7 +372,8 @@ fn is_in_use(outcome: &OwnedOutcome) -> bool {
     }
 }
 
-/// Returns the error for the cardholder, if Stripe's error is about the card (<https://docs.stripe.com/error-codes>).
+/// Returns the error for the cardholder, if Stripe's error is about the card
+/// (<https://docs.stripe.com/error-codes>).
 fn card_error(error: &StripeApiError) -> Option<BillingError> {
     const AUTHENTICATION: [&str; 3] = [
         "authentication_required",

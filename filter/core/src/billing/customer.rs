@@ -55,8 +55,8 @@ impl Buyer {
         Ok(buyer)
     }
 
-    /// Reads the account and the known customers, without a search. A customer that only a search can find has no
-    /// subscription.
+    /// Reads the account and the known customers, without a search. A customer that only a search can find
+    /// has no subscription.
     ///
     /// # Errors
     /// The error of a read that failed.
@@ -67,7 +67,8 @@ impl Buyer {
         Ok(buyer)
     }
 
-    /// Sets `own` to the customers with subscriptions and the recorded one, and `deleted` if one of them was deleted.
+    /// Sets `own` to the customers with subscriptions and the recorded one, and `deleted` if one of them was
+    /// deleted.
     async fn read_known(&mut self, cx: &BillingContext) -> Result<(), BillingError> {
         self.own = own_customers(&self.account, &cx.settings().sync.subject_keys);
         // A deleted customer no longer has metadata; Clerk's record shows which subject owned it.
@@ -120,9 +121,9 @@ impl Buyer {
         Ok(customer)
     }
 
-    /// Creates the customer. The idempotency key is made from the subject, so that concurrent requests create one
-    /// customer. If the subject's customer was deleted, the key also contains its id; otherwise Stripe would replay the
-    /// response that created the deleted customer.
+    /// Creates the customer. The idempotency key is made from the subject, so that concurrent requests create
+    /// one customer. If the subject's customer was deleted, the key also contains its id; otherwise Stripe
+    /// would replay the response that created the deleted customer.
     async fn create(&self, cx: &BillingContext) -> Result<CustomerId, BillingError> {
         const ENDPOINT: &str = "POST /v1/customers";
         let deleted = self.deleted.as_ref().map_or("", CustomerId::as_str);
@@ -183,9 +184,9 @@ async fn exists(cx: &BillingContext, customer: &CustomerId) -> Result<bool, Bill
     Ok(customer.is_some_and(|customer| !customer.deleted))
 }
 
-/// Searches for customers whose metadata names the subject. If the search fails, raises an alarm and returns no
-/// customers. Stripe does not offer search in every country, and for a day the idempotency key alone prevents a second
-/// customer.
+/// Searches for customers whose metadata names the subject. If the search fails, raises an alarm and returns
+/// no customers. Stripe does not offer search in every country, and for a day the idempotency key alone
+/// prevents a second customer.
 async fn search(cx: &BillingContext) -> Vec<CustomerId> {
     let query = format!("metadata['{}']:'{}'", escape(cx.subject_key()), escape(cx.subject.as_str()));
     let callout = cx.stripe().search(Searched::Customers, &query, None);

@@ -1,8 +1,9 @@
 //! The effects that an endpoint asks for, and the suspended endpoint that asks.
 //!
-//! An endpoint is an async function: the compiler turns its steps into a state machine. It performs no I/O and needs no
-//! runtime. It asks for an [`Effect`], is suspended, and is resumed with the [`EffectResult`]; the request's machine
-//! performs the effect by its actions ([why](../../../docs/decisions/0029-billing-endpoints-are-async-functions.md)).
+//! An endpoint is an async function: the compiler turns its steps into a state machine. It performs no I/O
+//! and needs no runtime. It asks for an [`Effect`], is suspended, and is resumed with the [`EffectResult`];
+//! the request's machine performs the effect by its actions
+//! ([why](../../../docs/decisions/0029-billing-endpoints-are-async-functions.md)).
 
 use super::error::BillingError;
 use super::prices::PriceList;
@@ -168,8 +169,8 @@ impl RunningEndpoint {
         RunningEndpoint { future: Box::pin(future), effects }
     }
 
-    /// Runs the endpoint until it asks for an effect or ends. `result` is the result of the last effect; `None` at
-    /// the first call.
+    /// Runs the endpoint until it asks for an effect or ends. `result` is the result of the last effect;
+    /// `None` at the first call.
     pub(super) fn resume(
         mut self,
         now: Micros,

@@ -1,4 +1,5 @@
-//! Reads the members of a request's body and the parameters of its query. Unknown and repeated ones are refused.
+//! Reads the members of a request's body and the parameters of its query. Unknown and repeated ones are
+//! refused.
 
 use super::error::BillingError;
 use crate::json;

@@ -1,4 +1,5 @@
-//! Metrics of the endpoints: successes, and problems by code. The metrics of their syncs and callouts follow these.
+//! Metrics of the endpoints: successes, and problems by code. The metrics of their syncs and callouts follow
+//! these.
 
 use super::code::BillingCode;
 use super::error::BillingError;

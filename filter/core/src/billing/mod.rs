@@ -1,9 +1,9 @@
-//! The billing endpoints: checkout, portal, changes, and invoices at the gateway, so that a team sells plans without
-//! billing code of its own.
+//! The billing endpoints: checkout, portal, changes, and invoices at the gateway, so that a team sells plans
+//! without billing code of its own.
 //!
 //! [`request`] is the machine of one request: it finds the caller and reads the body, then runs an endpoint
-//! ([`effects`]). Each endpoint is a file. [`customer`], [`owned`], and [`pending`] decide which subject a customer
-//! or a subscription belongs to; [`prices`] and [`views`] are caches of a worker.
+//! ([`effects`]). Each endpoint is a file. [`customer`], [`owned`], and [`pending`] decide which subject a
+//! customer or a subscription belongs to; [`prices`] and [`views`] are caches of a worker.
 
 mod caller;
 mod cancel;

@@ -1,5 +1,5 @@
-//! The rules of ownership in a subject's account: which customers may be charged and shown, which subscription the
-//! subject's actions apply to, and which subscription excludes buying another.
+//! The rules of ownership in a subject's account: which customers may be charged and shown, which
+//! subscription the subject's actions apply to, and which subscription excludes buying another.
 
 use crate::alarm::{Alarm, AlarmCode};
 use crate::config::SubjectKeys;
@@ -24,9 +24,10 @@ pub(super) enum CustomerOwner {
 
 /// Returns the owner of a customer.
 ///
-/// The customer is the subject's own if its metadata names the subject. If its metadata names no subject, it is the
-/// subject's own if Clerk's record says that it was created for the subject, or if the metadata of a live
-/// subscription of the customer names the subject and that of no other live subscription names another subject.
+/// The customer is the subject's own if its metadata names the subject. If its metadata names no subject, it
+/// is the subject's own if Clerk's record says that it was created for the subject, or if the metadata of a
+/// live subscription of the customer names the subject and that of no other live subscription names another
+/// subject.
 pub(super) fn customer_owner(
     account: &SubjectAccount,
     customer: &Customer,
@@ -46,15 +47,16 @@ pub(super) fn customer_owner(
     if is_own { CustomerOwner::Subject } else { CustomerOwner::Other }
 }
 
-/// Returns whether a live subscription of the customer belongs to the subject and none belongs to another subject.
+/// Returns whether a live subscription of the customer belongs to the subject and none belongs to another
+/// subject.
 fn pays_for_subject(account: &SubjectAccount, customer: &CustomerId) -> bool {
     let mut live = account.subscriptions.iter().filter(|owned| owned.subscription.status.is_live());
     let pays = live.any(|owned| owned.via == Via::Metadata && owned.subscription.customer == *customer);
     pays && !account.customers_of_others.contains(customer)
 }
 
-/// Returns the subject's own customers among those that came with their subscriptions, the granting subscription's
-/// first.
+/// Returns the subject's own customers among those that came with their subscriptions, the granting
+/// subscription's first.
 pub(super) fn own_customers(account: &SubjectAccount, keys: &SubjectKeys) -> Vec<CustomerId> {
     let is_own = |customer: &&Customer| customer_owner(account, customer, keys) == CustomerOwner::Subject;
     let mut own: Vec<CustomerId> =
@@ -65,9 +67,9 @@ pub(super) fn own_customers(account: &SubjectAccount, keys: &SubjectKeys) -> Vec
     own
 }
 
-/// Returns the subscription that the subject's actions apply to: the one that grants the plan, else the live one that
-/// is closest to granting a plan. A subscription that only a `client_reference_id` links to the subject is never
-/// returned, because the payer of a payment link can choose that id.
+/// Returns the subscription that the subject's actions apply to: the one that grants the plan, else the live
+/// one that is closest to granting a plan. A subscription that only a `client_reference_id` links to the
+/// subject is never returned, because the payer of a payment link can choose that id.
 pub(super) fn current(account: &SubjectAccount) -> Option<&OwnedSubscription> {
     let candidates = account.subscriptions.iter().filter(|owned| {
         owned.via == Via::Metadata && owned.subscription.status.is_live() && sells_plan(account, owned)
@@ -113,8 +115,8 @@ pub(super) fn blocking_subscription<'a>(
     let blocks = |owned: &&OwnedSubscription| match owned.sold {
         SoldPlan::AddOns => false,
         SoldPlan::Plan { .. } if owned.via == Via::Metadata => true,
-        // Another person may have paid through a payment link with the subject's id, so the subscription must grant a
-        // plan.
+        // Another person may have paid through a payment link with the subject's id, so the subscription must
+        // grant a plan.
         SoldPlan::Plan { rank, .. } => rank >= wanted && may_grant(&owned.subscription.status),
         SoldPlan::Unmapped => {
             account.record.granted_by.as_ref() == Some(&owned.subscription.id) || is_unknown_plan

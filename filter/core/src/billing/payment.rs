@@ -1,5 +1,5 @@
-//! Whether the payment of a change has succeeded. If not, Stripe keeps the change pending and the invoice open; the
-//! plan stays (<https://docs.stripe.com/billing/subscriptions/pending-updates>).
+//! Whether the payment of a change has succeeded. If not, Stripe keeps the change pending and the invoice
+//! open; the plan stays (<https://docs.stripe.com/billing/subscriptions/pending-updates>).
 
 use super::context::BillingContext;
 use super::error::BillingError;
@@ -46,8 +46,9 @@ fn latest_invoice(subscription: &Subscription) -> Option<InvoiceId> {
     subscription.changes.latest_invoice.as_deref().and_then(|id| InvoiceId::parse(id).ok())
 }
 
-/// Voids the open invoice of an earlier change whose payment failed, so that it is not paid for nothing. If that fails,
-/// the change is nevertheless done: Stripe voids the invoice itself when the pending change expires, within a day.
+/// Voids the open invoice of an earlier change whose payment failed, so that it is not paid for nothing. If
+/// that fails, the change is nevertheless done: Stripe voids the invoice itself when the pending change
+/// expires, within a day.
 async fn void_earlier(cx: &BillingContext, before: &Subscription, latest: Option<&InvoiceId>) {
     if !before.changes.has_pending_update {
         return;

@@ -1,5 +1,5 @@
-//! The change at the end of the period: a cancellation, or a change by a subscription schedule; and whether Tollgate
-//! created that schedule.
+//! The change at the end of the period: a cancellation, or a change by a subscription schedule; and whether
+//! Tollgate created that schedule.
 
 use super::context::BillingContext;
 use super::error::BillingError;
@@ -91,7 +91,8 @@ pub(super) fn change_note(plan: &str, now: Micros) -> String {
     format!("{plan}:{}", now.as_secs())
 }
 
-/// Returns whether Tollgate created a schedule: its metadata shows that, or the request after its creation failed.
+/// Returns whether Tollgate created a schedule: its metadata shows that, or the request after its creation
+/// failed.
 fn is_created_by_tollgate(schedule: &Schedule, metadata: &Metadata) -> bool {
     let noted_s = metadata.get(CHANGE_KEY).and_then(|note| note.rsplit_once(':')?.1.parse::<u64>().ok());
     // A note that could not be removed must not claim a schedule that something else creates much later.

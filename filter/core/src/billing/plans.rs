@@ -1,4 +1,5 @@
-//! `GET plans`: the plans and purchases for sale, for a pricing page. The response is the same for all callers.
+//! `GET plans`: the plans and purchases for sale, for a pricing page. The response is the same for all
+//! callers.
 
 use super::prices::{PlanPrice, PriceList};
 use super::response::EndpointResponse;

@@ -1,5 +1,5 @@
-//! The prices at which plans and purchases are sold, as Stripe shows them. They are the same for all callers, so a
-//! worker thread reads them once for all of its requests.
+//! The prices at which plans and purchases are sold, as Stripe shows them. They are the same for all callers,
+//! so a worker thread reads them once for all of its requests.
 //!
 //! ```text
 //! empty or older than 5 minutes ──▶ one request to Stripe for each price and lookup key ──▶ fresh

@@ -1,5 +1,5 @@
-//! Limits the requests of a subject: 60 valid POSTs a minute, and 60 reads that are not cached. The whole process
-//! counts them together.
+//! Limits the requests of a subject: 60 valid POSTs a minute, and 60 reads that are not cached. The whole
+//! process counts them together.
 
 use super::context::BillingContext;
 use super::error::BillingError;
@@ -31,7 +31,8 @@ impl CountedKind {
 /// The maximum memory of the counters, in megabytes.
 const MEMORY_MB: u64 = 2;
 
-/// The key of the table. It need not be secret, because clients cannot choose the ids of users and organizations.
+/// The key of the table. It need not be secret, because clients cannot choose the ids of users and
+/// organizations.
 const SEED: Seed = Seed::new([0; 16]);
 
 /// Counts a request.

@@ -1,4 +1,5 @@
-//! One HTTP request in the billing filter: finds the endpoint, the caller, and the body, then runs the endpoint.
+//! One HTTP request in the billing filter: finds the endpoint, the caller, and the body, then runs the
+//! endpoint.
 //!
 //! ```text
 //! Header ─▶ Token ⇄ keys, signature ─▶ Body ─▶ Running ⇄ effects ─▶ Done

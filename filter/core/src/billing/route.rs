@@ -101,7 +101,8 @@ pub(super) enum Route {
 }
 
 impl Route {
-    /// Finds the endpoint of a request. `base` is the configured path; only the exact spelling of a path counts.
+    /// Finds the endpoint of a request. `base` is the configured path; only the exact spelling of a path
+    /// counts.
     pub(super) fn new(base: &str, headers: &HeaderMap) -> Self {
         let path = path::without_query(headers.get(":path").unwrap_or_default());
         let Some(rest) = path.strip_prefix(base.as_bytes()) else { return Route::OtherPath };

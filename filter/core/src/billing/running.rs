@@ -50,8 +50,8 @@ pub(super) enum Progress {
     Ended(EndpointResult),
 }
 
-/// The numbers of a request's callouts. Each effect numbers its callouts from zero. Renumbering them ensures that an
-/// outcome that arrives after its effect has ended is not used for the next effect.
+/// The numbers of a request's callouts. Each effect numbers its callouts from zero. Renumbering them ensures
+/// that an outcome that arrives after its effect has ended is not used for the next effect.
 #[derive(Debug, Default)]
 struct CallNumbers {
     last: u32,

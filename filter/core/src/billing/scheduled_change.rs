@@ -55,7 +55,8 @@ pub(super) async fn schedule(
     // The request sets all phases, so repeating it changes nothing, and it needs no idempotency key.
     let callout = cx.stripe().update_schedule(&schedule.id, &form);
     let _: Schedule = cx.send("POST /v1/subscription_schedules/:id", callout, Schedule::parse).await?;
-    // From now on, the schedule's metadata shows that Tollgate created it. If the note is not removed, it does no harm.
+    // From now on, the schedule's metadata shows that Tollgate created it. If the note is not removed, it
+    // does no harm.
     let _: Result<(), BillingError> = note(cx, change, "").await;
     Ok(())
 }
@@ -109,8 +110,8 @@ fn has_change(phase: &SchedulePhase, change: &PlannedChange<'_>) -> bool {
     })
 }
 
-/// Returns the parameters of the present phase, unchanged, and of the next phase. Only the item that grants the plan
-/// changes.
+/// Returns the parameters of the present phase, unchanged, and of the next phase. Only the item that grants
+/// the plan changes.
 fn phases(
     cx: &BillingContext,
     schedule: &Schedule,

@@ -83,8 +83,8 @@ fn post(
     })
 }
 
-/// Performs an endpoint. If Stripe refuses a write, performs it once more, because another request may have changed the
-/// subscription after it was read.
+/// Performs an endpoint. If Stripe refuses a write, performs it once more, because another request may have
+/// changed the subscription after it was read.
 async fn with_second_try(
     cx: BillingContext,
     endpoint: impl AsyncFn(BillingContext) -> EndpointResult,

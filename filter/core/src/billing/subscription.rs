@@ -1,5 +1,5 @@
-//! `GET subscription`: the subject's subscription, for an account page. It is read from Stripe at most every 30
-//! seconds.
+//! `GET subscription`: the subject's subscription, for an account page. It is read from Stripe at most every
+//! 30 seconds.
 
 use super::context::BillingContext;
 use super::effects::EndpointResult;

@@ -1,5 +1,5 @@
-//! Checks the URLs that a client may choose: their origin must be in the configured list. Otherwise Stripe's pages
-//! could redirect to an attacker's page.
+//! Checks the URLs that a client may choose: their origin must be in the configured list. Otherwise Stripe's
+//! pages could redirect to an attacker's page.
 
 use super::error::BillingError;
 use crate::web_origin::origin_of;

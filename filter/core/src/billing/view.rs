@@ -81,8 +81,8 @@ impl SubscriptionView {
         Self::new(cx, account, &ManagedBy::Nothing, &PriceList::default())
     }
 
-    /// Creates the view of a plan that Clerk Billing sells, where no subscription at Stripe can be changed. The
-    /// endpoints change nothing at Clerk Billing, so there are no actions.
+    /// Creates the view of a plan that Clerk Billing sells, where no subscription at Stripe can be changed.
+    /// The endpoints change nothing at Clerk Billing, so there are no actions.
     pub(super) fn of_clerk_billing(cx: &BillingContext, account: &SubjectAccount) -> Option<Self> {
         let sold = account.clerk_item.as_ref().filter(|_| current(account).is_none())?;
         let ShownItem { status, period_end, grace_until, .. } = &sold.item;
@@ -158,8 +158,9 @@ impl SubscriptionView {
         EndpointResponse::json(&AfterAction { view: self, synced })
     }
 
-    /// Returns the error for a subject that wants to buy another plan than the one that it pays for. `status` and
-    /// `sold` are the status and the plan of the subscription that excludes it; `sold` is `None` if it maps to none.
+    /// Returns the error for a subject that wants to buy another plan than the one that it pays for. `status`
+    /// and `sold` are the status and the plan of the subscription that excludes it; `sold` is `None` if it
+    /// maps to none.
     pub(super) fn already_subscribed(
         mut self,
         cx: &BillingContext,

@@ -1,5 +1,5 @@
-//! A cache of subscription views that were read recently, so that a page that is loaded often sends no request to
-//! Stripe.
+//! A cache of subscription views that were read recently, so that a page that is loaded often sends no
+//! request to Stripe.
 
 use super::view::SubscriptionView;
 use crate::ids::Subject;

@@ -1,5 +1,5 @@
-//! The billing filter's state in one worker thread: how it is created from the configuration, and what its inquiries
-//! change.
+//! The billing filter's state in one worker thread: how it is created from the configuration, and what its
+//! inquiries change.
 
 use super::caller::BillingCaller;
 use super::context::BillingShared;

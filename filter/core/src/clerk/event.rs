@@ -1,8 +1,9 @@
-//! Clerk's events, parsed after their signature was verified: the subject that they name, and what they are about.
+//! Clerk's events, parsed after their signature was verified: the subject that they name, and what they are
+//! about.
 //!
-//! The content of an event is not applied: an event triggers reads of the current state, so only names are read from
-//! it. Of an event that needs no work, only the envelope is parsed, so that its content cannot cause an error.
-//! The events are those of <https://clerk.com/docs/guides/development/webhooks/overview>.
+//! The content of an event is not applied: an event triggers reads of the current state, so only names are
+//! read from it. Of an event that needs no work, only the envelope is parsed, so that its content cannot
+//! cause an error. The events are those of <https://clerk.com/docs/guides/development/webhooks/overview>.
 
 use crate::ids::{IdError, OrganizationId, Subject, UserId};
 use crate::json;
@@ -136,7 +137,8 @@ impl ClerkEventContent {
 }
 
 impl NamedPayer {
-    /// Reads the member `payer`. An organization's payer names the organization too; a user's has an empty text there.
+    /// Reads the member `payer`. An organization's payer names the organization too; a user's has an empty
+    /// text there.
     fn read(data: &Value) -> Self {
         let payer = data.get("payer").unwrap_or(&Value::Null);
         let id = |name| text(payer, name).filter(|id| !id.is_empty());

@@ -23,8 +23,8 @@ pub struct Record {
     /// `private_metadata.stripe_customers_removed`: customers that were removed from the list recently and
     /// are still read.
     pub removed: SortedSet<CustomerId>,
-    /// `private_metadata.stripe_subscription`: the subscription that granted the plan, or that grants the most
-    /// at Stripe where another source grants more.
+    /// `private_metadata.stripe_subscription`: the subscription that granted the plan, or that grants the
+    /// most at Stripe where another source grants more.
     pub granted_by: Option<SubscriptionId>,
     /// `private_metadata.paid_plan`: the plan that the granting subscription granted when it was last paid.
     pub paid_plan: Option<PlanOf>,
@@ -33,12 +33,13 @@ pub struct Record {
     /// `private_metadata.plan_before`: the plan before it was raised by a subscription that must not remove
     /// it.
     pub plan_before: Option<PlanOf>,
-    /// `private_metadata.stripe_customer`: the customer that the billing filter made or adopted for the subject. Only
-    /// the billing filter writes it, before it creates a session.
+    /// `private_metadata.stripe_customer`: the customer that the billing filter made or adopted for the
+    /// subject. Only the billing filter writes it, before it creates a session.
     pub customer: Option<CustomerId>,
     /// `private_metadata.trial_used`: whether the subject had a trial. It is never removed.
     pub trial_used: bool,
-    /// `private_metadata.plan_source`: the source that granted the plan. Absent where only Stripe is a source.
+    /// `private_metadata.plan_source`: the source that granted the plan. Absent where only Stripe is a
+    /// source.
     pub plan_source: Option<PlanSource>,
     /// `private_metadata.plan_beside`: the plan that another source grants.
     pub plan_beside: Option<PlanBeside>,

@@ -1,5 +1,5 @@
-//! Clerk's Backend API: requests, metadata, and lists of users and organizations; Clerk Billing; the plan in the
-//! claims of a session token; and events with their signatures.
+//! Clerk's Backend API: requests, metadata, and lists of users and organizations; Clerk Billing; the plan in
+//! the claims of a session token; and events with their signatures.
 
 pub mod api;
 pub mod billing;

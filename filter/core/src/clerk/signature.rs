@@ -1,9 +1,10 @@
-//! Verifies the signature of Clerk's events over the raw body, before any JSON is parsed. Clerk sends them by Svix,
-//! which signs as Standard Webhooks specifies.
+//! Verifies the signature of Clerk's events over the raw body, before any JSON is parsed. Clerk sends them by
+//! Svix, which signs as Standard Webhooks specifies.
 //!
 //! The rules are those of
 //! <https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md>, applied strictly:
-//! inputs that some official libraries accept (`123abc` or a fraction as timestamp, an id with a dot) are refused.
+//! inputs that some official libraries accept (`123abc` or a fraction as timestamp, an id with a dot) are
+//! refused.
 
 use super::signing_key::SigningKey;
 use crate::alarm::AlarmCode;
@@ -24,7 +25,8 @@ pub(crate) const SIGNATURES_MAX: usize = 32;
 
 const MAC_BYTES: usize = 32;
 
-/// The names of the three header fields: Svix's own, and those of Standard Webhooks. The first complete set counts.
+/// The names of the three header fields: Svix's own, and those of Standard Webhooks. The first complete set
+/// counts.
 const FIELD_SETS: [FieldSet; 2] = [
     FieldSet { id: "svix-id", timestamp: "svix-timestamp", signatures: "svix-signature" },
     FieldSet { id: "webhook-id", timestamp: "webhook-timestamp", signatures: "webhook-signature" },
@@ -67,14 +69,15 @@ pub enum SvixSignatureError {
 /// A syntax error of a header field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MalformedSvixFieldError {
-    /// There is more than one of a field. Svix sends one, and which of several counts must not depend on the reader.
+    /// There is more than one of a field. Svix sends one, and which of several counts must not depend on the
+    /// reader.
     #[error("there is more than one of a field")]
     SeveralFields,
     /// An id of another form. A `.` in it could cut the signed bytes differently.
     #[error("its id is not 1 to 255 letters, digits, `_`, and `-`")]
     Id,
-    /// A timestamp that is no decimal number of seconds, or begins with a needless zero: the official libraries sign
-    /// the number, not its digits.
+    /// A timestamp that is no decimal number of seconds, or begins with a needless zero: the official
+    /// libraries sign the number, not its digits.
     #[error("its timestamp is not a decimal number of seconds")]
     Timestamp,
     /// More than [`SIGNATURES_BYTES_MAX`] bytes.
@@ -131,11 +134,12 @@ pub struct SvixSignature {
 }
 
 impl SvixSignature {
-    /// Parses the header fields, and performs the checks that do not need the body: the syntax, then the time.
+    /// Parses the header fields, and performs the checks that do not need the body: the syntax, then the
+    /// time.
     ///
-    /// The time is checked before the signature because that is cheap, whereas an attacker who replays old events
-    /// could cause the work of holding and hashing bodies. The check discloses nothing, because the sender knows the
-    /// timestamp.
+    /// The time is checked before the signature because that is cheap, whereas an attacker who replays old
+    /// events could cause the work of holding and hashing bodies. The check discloses nothing, because the
+    /// sender knows the timestamp.
     ///
     /// # Errors
     /// [`SvixSignatureError`], all variants except [`SvixSignatureError::NoMatch`].
@@ -171,7 +175,8 @@ impl SvixSignature {
         &self.id
     }
 
-    /// Verifies a body. Returns the time of signing. The time is checked again, because the body may arrive slowly.
+    /// Verifies a body. Returns the time of signing. The time is checked again, because the body may arrive
+    /// slowly.
     ///
     /// Any match of a signature and a key is sufficient: while a secret is rotated, Svix signs with both.
     ///
@@ -199,7 +204,8 @@ impl SvixSignature {
         mac.update(self.at.micros().as_secs().to_string().as_bytes());
         mac.update(b".");
         mac.update(body);
-        // The body is hashed once; only the end is done again for each signature. The comparison is constant-time.
+        // The body is hashed once; only the end is done again for each signature. The comparison is
+        // constant-time.
         self.macs.iter().any(|expected| mac.clone().verify_slice(expected).is_ok())
     }
 }

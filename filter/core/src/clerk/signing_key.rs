@@ -1,5 +1,5 @@
-//! The key with which Clerk signs an endpoint's events. Clerk sends them by Svix, whose keys differ from Stripe's: the
-//! text after the prefix is base64, and the key is the bytes that it decodes to
+//! The key with which Clerk signs an endpoint's events. Clerk sends them by Svix, whose keys differ from
+//! Stripe's: the text after the prefix is base64, and the key is the bytes that it decodes to
 //! (<https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md>).
 
 use base64::Engine;

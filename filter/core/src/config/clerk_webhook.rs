@@ -102,8 +102,8 @@ impl Section for ClerkWebhookSettings {
     }
 }
 
-/// Returns what an item of Clerk Billing with a failed payment grants; `None` if the document does not mirror the
-/// plans of Clerk Billing.
+/// Returns what an item of Clerk Billing with a failed payment grants; `None` if the document does not mirror
+/// the plans of Clerk Billing.
 pub(super) fn mirrored_billing(shared: &SharedValues<'_>, problems: &mut Problems) -> Option<PastDue> {
     let written = written(shared, problems)?;
     (written.billing == WrittenClerkBilling::Mirror).then(|| grace(written.past_due, problems))
@@ -155,8 +155,8 @@ fn instance(text: &str) -> Checked<InstanceId> {
     })
 }
 
-/// Checks what happens to a deleted subject's subscriptions. Nothing is canceled by an event whose instance is not
-/// known: keys of another instance would not know the subject either.
+/// Checks what happens to a deleted subject's subscriptions. Nothing is canceled by an event whose instance
+/// is not known: keys of another instance would not know the subject either.
 fn on_deleted(written: &WrittenClerkWebhook<'_>) -> Checked<DeletedSubjects> {
     let (at, name) = match written.on_deleted {
         WrittenOnDeleted::Keep => return Ok(DeletedSubjects::Keep),

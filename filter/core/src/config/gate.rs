@@ -43,8 +43,8 @@ pub struct PlanGateSettings {
     pub plan_claims: PlanClaims,
     /// The rules, of which the first that matches applies.
     pub(crate) rules: Vec<Rule>,
-    /// Whether routes may name the rule of their requests. Reading a route's metadata is the most expensive of the
-    /// host calls for a request.
+    /// Whether routes may name the rule of their requests. Reading a route's metadata is the most expensive
+    /// of the host calls for a request.
     pub(crate) rules_by_route: bool,
     /// How requests that match no rule are handled.
     pub(crate) unmatched: Unmatched,

@@ -143,8 +143,8 @@ fn read_with<S: Section>(document: &[u8], secrets: Secrets<'_>) -> Result<Config
     }
 }
 
-/// Returns the API keys that a document lists under `environment`: none if the document cannot be read, which [`read`]
-/// reports.
+/// Returns the API keys that a document lists under `environment`: none if the document cannot be read, which
+/// [`read`] reports.
 pub fn listed_api_keys(document: &[u8]) -> Vec<ApiKeyVariable> {
     let value = encoding::read(document).unwrap_or_default();
     value.get("environment").and_then(|listed| Vec::deserialize(listed).ok()).unwrap_or_default()

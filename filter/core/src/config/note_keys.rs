@@ -11,8 +11,9 @@ pub(crate) const OWNER_FROM_KEY: &str = "tollgate_owner_from";
 /// `client_reference_id`. It is read, and replaced by a note.
 pub(crate) const FORMER_MARK_KEY: &str = "tollgate_named_by";
 
-/// The metadata key of a subscription under which a change is noted before its schedule is created. Without the note, a
-/// schedule whose second request failed could not be distinguished from one that Tollgate did not create.
+/// The metadata key of a subscription under which a change is noted before its schedule is created. Without
+/// the note, a schedule whose second request failed could not be distinguished from one that Tollgate did not
+/// create.
 pub(crate) const CHANGE_KEY: &str = "tollgate_change";
 
 /// The key of a Checkout Session by which Tollgate knows its own sessions: a hash of all parameters.

@@ -73,8 +73,8 @@ impl Secrets<'_> {
         }
     }
 
-    /// Returns Stripe's signing secrets, which are separated by commas: at least one, or none if secrets are not
-    /// read.
+    /// Returns Stripe's signing secrets, which are separated by commas: at least one, or none if secrets are
+    /// not read.
     pub(super) fn signing(self, entry: &FromEnvironment<'_>, path: &str) -> Checked<Vec<Secret>> {
         self.signing_each(entry, path, |text| {
             let secret = Secret::new(text).ok()?;
@@ -83,8 +83,8 @@ impl Secrets<'_> {
         })
     }
 
-    /// Returns the keys of Clerk's signing secrets, which are separated by commas: at least one, or none if secrets
-    /// are not read.
+    /// Returns the keys of Clerk's signing secrets, which are separated by commas: at least one, or none if
+    /// secrets are not read.
     pub(super) fn clerk_signing(self, entry: &FromEnvironment<'_>, path: &str) -> Checked<Vec<SigningKey>> {
         self.signing_each(entry, path, |text| SigningKey::parse(text).ok())
     }
@@ -128,14 +128,14 @@ impl Secrets<'_> {
         Ok(secrets)
     }
 
-    /// Returns Stripe's API key, or `None` if a proxy between Envoy and Stripe adds it. `listed` are the keys that the
-    /// document requires.
+    /// Returns Stripe's API key, or `None` if a proxy between Envoy and Stripe adds it. `listed` are the keys
+    /// that the document requires.
     pub(super) fn stripe_key(self, listed: &[ApiKeyVariable]) -> Checked<Option<Secret>> {
         self.api_key(&[ApiKeyVariable::StripeApiKey, ApiKeyVariable::StripeSecretKey], listed)
     }
 
-    /// Returns Clerk's secret key, or `None` if a proxy between Envoy and Clerk adds it. `listed` are the keys that the
-    /// document requires.
+    /// Returns Clerk's secret key, or `None` if a proxy between Envoy and Clerk adds it. `listed` are the
+    /// keys that the document requires.
     pub(super) fn clerk_key(self, listed: &[ApiKeyVariable]) -> Checked<Option<Secret>> {
         self.api_key(&[ApiKeyVariable::ClerkSecretKey], listed)
     }

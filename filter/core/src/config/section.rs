@@ -1,5 +1,5 @@
-//! The interface of a filter's section: its form in the document, its checked form, and the values of other sections
-//! that it may read.
+//! The interface of a filter's section: its form in the document, its checked form, and the values of other
+//! sections that it may read.
 
 use super::document::ApiKeyVariable;
 use super::error::{Checked, ConfigError, Problems, quote};
@@ -42,8 +42,8 @@ pub trait NamedSection {
     const NAME: &'static str;
 }
 
-/// The values of the document that any section may depend on. A string is checked only by its own section, not here;
-/// a value that is not a string counts as absent.
+/// The values of the document that any section may depend on. A string is checked only by its own section,
+/// not here; a value that is not a string counts as absent.
 #[derive(Debug)]
 pub struct SharedValues<'a> {
     /// The whole document, for a section that depends on another.

@@ -2,7 +2,8 @@
 //! [`Section`].
 //!
 //! The list defines the fields of the document, its JSON Schema, the sections that [`super::check`] checks,
-//! and the paths where the gate requires no token. The document itself is also defined here, by the macro `sections!`.
+//! and the paths where the gate requires no token. The document itself is also defined here, by the macro
+//! `sections!`.
 
 use super::billing::BillingSettings;
 use super::clerk_webhook::ClerkWebhookSettings;
@@ -34,8 +35,8 @@ macro_rules! sections {
             /// Prices and products in Stripe that are deliberately not plans, such as add-ons.
             #[serde(default)]
             pub not_plans: WrittenNotPlans<'a>,
-            /// The API keys that the filters read from Envoy's environment, send, and cannot do without. In the native
-            /// build they read no other; a Wasm filter reads each that its `host_env_keys` list.
+            /// The API keys that the filters read from Envoy's environment, send, and cannot do without. In
+            /// the native build they read no other; a Wasm filter reads each that its `host_env_keys` list.
             #[serde(default)]
             pub environment: Vec<ApiKeyVariable>,
             $($(#[$doc])* $name: Option<SectionPresence<$section>>,)*
@@ -106,8 +107,8 @@ pub(super) fn read_section<S: Section>(
     S::read(&problems.keep(written)?, shared, secrets, problems)
 }
 
-/// A section whose content is ignored here. Its filter reads it, so that no module contains code for the sections of
-/// other filters.
+/// A section whose content is ignored here. Its filter reads it, so that no module contains code for the
+/// sections of other filters.
 #[derive(Debug)]
 struct SectionPresence<S>(PhantomData<S>);
 

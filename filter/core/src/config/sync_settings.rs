@@ -8,13 +8,13 @@ use crate::upstream::Upstream;
 /// The settings of a sync, from a section of the document.
 #[derive(Clone, Debug)]
 pub struct SyncSettings {
-    /// Whether Stripe grants plans: the document sells by Stripe, or receives its events. If false, a sync reads
-    /// nothing from Stripe.
+    /// Whether Stripe grants plans: the document sells by Stripe, or receives its events. If false, a sync
+    /// reads nothing from Stripe.
     pub reads_stripe: bool,
     /// What an item of Clerk Billing with a failed payment grants; `None` if Clerk Billing grants no plans.
     pub(crate) clerk_billing: Option<PastDue>,
-    /// A source that the document does not read and that the command gives up: what it granted ends. The filters
-    /// give up none.
+    /// A source that the document does not read and that the command gives up: what it granted ends. The
+    /// filters give up none.
     pub released_source: Option<PlanSource>,
     /// What a subscription in Stripe with a failed payment grants.
     pub(crate) past_due: PastDue,
@@ -30,7 +30,8 @@ pub struct SyncSettings {
     pub clerk: Upstream,
     /// The key of the plan in `public_metadata`.
     pub plan_key: String,
-    /// Whether a subject has at most one live plan subscription, because the billing endpoints sell no second one.
+    /// Whether a subject has at most one live plan subscription, because the billing endpoints sell no second
+    /// one.
     pub(crate) one_subscription: bool,
 }
 

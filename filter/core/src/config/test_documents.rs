@@ -1,4 +1,5 @@
-//! Documents for the tests of the configuration: one with every field, one with only the required fields, and edits.
+//! Documents for the tests of the configuration: one with every field, one with only the required fields, and
+//! edits.
 
 use serde_json::{Value, json};
 

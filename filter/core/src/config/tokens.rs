@@ -27,8 +27,8 @@ const CLOCK_SKEW_S_MAX: u64 = 60;
 pub struct TokenSettings {
     /// The keys that tokens are verified with.
     pub keys: KeySource,
-    /// The rules for their claims. The authorized parties are empty only if `require_azp` is false: then `azp` is not
-    /// checked.
+    /// The rules for their claims. The authorized parties are empty only if `require_azp` is false: then
+    /// `azp` is not checked.
     pub rules: TokenRules,
     /// Whether the token may come in a cookie.
     pub(crate) cookie: bool,

@@ -63,8 +63,8 @@ impl Section for StripeWebhookSettings {
     }
 }
 
-/// Returns how subjects are synced: by the rules of `stripe_webhook`, or the default ones if the document has no such
-/// section.
+/// Returns how subjects are synced: by the rules of `stripe_webhook`, or the default ones if the document has
+/// no such section.
 pub(super) fn sync_settings(
     written: Option<&WrittenStripeWebhook<'_>>,
     shared: &SharedValues<'_>,

@@ -1,5 +1,5 @@
-//! Tests of the section `clerk_webhook`: its errors, each with its location and a cure, and what it takes from the
-//! other sections.
+//! Tests of the section `clerk_webhook`: its errors, each with its location and a cure, and what it takes
+//! from the other sections.
 
 use super::test_documents::{environment, text, whole, with, without};
 use super::*;

@@ -9,8 +9,8 @@ use crate::http::HeaderMap;
 use crate::quota::{ClientAddress, ClientNetwork};
 use std::net::SocketAddr;
 
-/// The maximum number of entries of `x-forwarded-for` to check, starting with the last. No deployment has more
-/// proxies in front.
+/// The maximum number of entries of `x-forwarded-for` to check, starting with the last. No deployment has
+/// more proxies in front.
 const ENTRIES_MAX: usize = 16;
 
 /// The reason why an anonymous caller cannot be counted.

@@ -1,5 +1,5 @@
-//! The response of the usage path: a caller's plan, and what is left of each of its limits. The request itself is not
-//! counted.
+//! The response of the usage path: a caller's plan, and what is left of each of its limits. The request
+//! itself is not counted.
 
 use super::principal::Principal;
 use super::refusal::USAGE_METHODS;

@@ -2,8 +2,8 @@
 
 use percent_encoding::percent_decode;
 
-/// The maximum number of decodings to find the readings of routers. No honest client sends a path with more layers of
-/// escapes.
+/// The maximum number of decodings to find the readings of routers. No honest client sends a path with more
+/// layers of escapes.
 pub(super) const DECODINGS_MAX: usize = 3;
 
 /// Returns the path of a request's target: the part before the query.

@@ -120,7 +120,8 @@ fn folded_by_character(path: &[u8], reader: PathReader) -> Vec<u8> {
     folded
 }
 
-/// Returns whether all readers read the path as it is, except for the case of its letters and a slash at its end.
+/// Returns whether all readers read the path as it is, except for the case of its letters and a slash at its
+/// end.
 fn is_plain(path: &[u8]) -> bool {
     path.starts_with(b"/")
         && !path.windows(2).any(|pair| pair == b"//")

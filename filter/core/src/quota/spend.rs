@@ -12,9 +12,9 @@ use crate::plan_table::{Period, Window};
 use crate::time::Micros;
 use std::time::Duration;
 
-/// The maximum number of tries of a request to swap its bucket. A swap is lost only if another worker's succeeds in the
-/// microsecond between load and swap. This many losses need dozens of workers with one subject, and are
-/// reported as a fault.
+/// The maximum number of tries of a request to swap its bucket. A swap is lost only if another worker's
+/// succeeds in the microsecond between load and swap. This many losses need dozens of workers with one
+/// subject, and are reported as a fault.
 pub const SWAP_TRIES_MAX: u32 = 64;
 
 /// The result of one try to count a request.

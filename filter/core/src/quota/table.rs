@@ -165,8 +165,8 @@ mod tests {
         assert_eq!(HashSet::from(prints).len(), counters.len());
     }
 
-    /// Checks that no release changes the keys, because then all counters would start again. The values are those of
-    /// another implementation of SipHash-1-3 with 128 bits.
+    /// Checks that no release changes the keys, because then all counters would start again. The values are
+    /// those of another implementation of SipHash-1-3 with 128 bits.
     #[test]
     fn keys_stay_the_same_from_release_to_release() {
         let key = table(Callers::SignedIn).key(b"user_1", "asks");

@@ -16,8 +16,8 @@ impl StripeApi<'_> {
         self.get("/v1/prices", &[("lookup_keys[]", lookup_key), ("active", "true"), ("limit", "1")])
     }
 
-    /// Returns the request that creates a customer with one key of metadata and nothing else, so that the idempotency
-    /// key is valid for all of them.
+    /// Returns the request that creates a customer with one key of metadata and nothing else, so that the
+    /// idempotency key is valid for all of them.
     pub(crate) fn create_customer(self, key: &str, value: &str, idempotency_key: &IdempotencyKey) -> Callout {
         let form = Parameters::default().with(format!("metadata[{key}]"), value);
         self.post("/v1/customers", &form, Some(idempotency_key))
@@ -39,7 +39,8 @@ impl StripeApi<'_> {
         self.post(&path, &Parameters::default(), None)
     }
 
-    /// Returns the request that creates a session of the customer portal. Each has its own URL, so none is keyed.
+    /// Returns the request that creates a session of the customer portal. Each has its own URL, so none is
+    /// keyed.
     pub(crate) fn create_portal_session(self, form: &Parameters) -> Callout {
         self.post("/v1/billing_portal/sessions", form, None)
     }
@@ -70,8 +71,8 @@ impl StripeApi<'_> {
         self.get(&object_path("subscription_schedules", id.as_str()), &[])
     }
 
-    /// Returns the request that puts a subscription under a schedule with its present phase. Stripe accepts no other
-    /// parameter in addition to `from_subscription`.
+    /// Returns the request that puts a subscription under a schedule with its present phase. Stripe accepts
+    /// no other parameter in addition to `from_subscription`.
     pub(crate) fn create_schedule(self, subscription: &SubscriptionId, key: &IdempotencyKey) -> Callout {
         let form = Parameters::default().with("from_subscription", subscription.as_str());
         self.post("/v1/subscription_schedules", &form, Some(key))

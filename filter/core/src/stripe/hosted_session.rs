@@ -1,5 +1,5 @@
-//! Sessions of pages that Stripe hosts: Checkout Sessions as their buyer sees them, and sessions of the customer
-//! portal.
+//! Sessions of pages that Stripe hosts: Checkout Sessions as their buyer sees them, and sessions of the
+//! customer portal.
 
 use super::object::{Metadata, UnreadableError};
 use super::wire::{self, Object};

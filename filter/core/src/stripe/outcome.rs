@@ -66,7 +66,8 @@ pub struct StripeApiError {
     pub(crate) code: String,
     /// The parameter that caused the error.
     pub(crate) param: String,
-    /// The message for people. Like all texts here, it contains no API key, e-mail address, or URL of a session.
+    /// The message for people. Like all texts here, it contains no API key, e-mail address, or URL of a
+    /// session.
     pub(crate) message: String,
     /// The request id, which Stripe's support can look up.
     pub(crate) request_id: String,
@@ -217,8 +218,8 @@ const HELP_URLS: [&str; 4] = [
     "https://support.stripe.com/",
 ];
 
-/// Replaces API keys, e-mail addresses, and URLs in a text by `***`. Stripe masks most of a key, but not all of it; and
-/// what a request contained can be repeated in its error.
+/// Replaces API keys, e-mail addresses, and URLs in a text by `***`. Stripe masks most of a key, but not all
+/// of it; and what a request contained can be repeated in its error.
 fn without_secrets(message: &str) -> String {
     let masked = |word: &str| match ["sk_", "rk_", "pk_"].iter().find_map(|prefix| word.find(prefix)) {
         // A permission such as `rak_task_read` is not a key.

@@ -82,7 +82,8 @@ pub(crate) struct Recorded<'a> {
 pub(crate) enum GrantedPlan {
     /// A plan in the configuration.
     Known(Rank),
-    /// The recorded plan, which is not in the configuration. It is kept even if other subscriptions grant a plan.
+    /// The recorded plan, which is not in the configuration. It is kept even if other subscriptions grant a
+    /// plan.
     AsRecorded,
 }
 

@@ -21,8 +21,8 @@ pub struct Price {
     pub(crate) terms: PriceTerms,
 }
 
-/// The amount of a price, and how often it is charged. No plan depends on it, so a member that cannot be parsed is
-/// read as absent.
+/// The amount of a price, and how often it is charged. No plan depends on it, so a member that cannot be
+/// parsed is read as absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct PriceTerms {
     /// Whether the price can be sold; false if it was archived.

@@ -43,8 +43,8 @@ pub struct Subscription {
     pub unreadable: SortedSet<UnreadablePart>,
 }
 
-/// The scheduled and pending changes of a subscription, and its trial. A member that cannot be parsed is read as
-/// absent, because no plan depends on it.
+/// The scheduled and pending changes of a subscription, and its trial. A member that cannot be parsed is read
+/// as absent, because no plan depends on it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ChangeState {
     /// The schedule that manages the subscription.

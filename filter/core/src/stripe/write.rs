@@ -33,14 +33,14 @@ impl Parameters {
     }
 }
 
-/// An idempotency key: within a day, Stripe performs a request with a known key only once, and replays its response
-/// (<https://docs.stripe.com/api/idempotent_requests>).
+/// An idempotency key: within a day, Stripe performs a request with a known key only once, and replays its
+/// response (<https://docs.stripe.com/api/idempotent_requests>).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct IdempotencyKey(String);
 
 impl IdempotencyKey {
-    /// Creates the key of a request that these parts identify. Stripe rejects a known key with other parameters, so
-    /// all parameters must be among them.
+    /// Creates the key of a request that these parts identify. Stripe rejects a known key with other
+    /// parameters, so all parameters must be among them.
     pub(crate) fn new(parts: &[&str]) -> Self {
         let mut digest = Sha256::new();
         for (index, part) in parts.iter().enumerate() {
@@ -68,8 +68,8 @@ pub(crate) fn is_replayed(outcome: &Outcome<'_>) -> bool {
 }
 
 impl StripeApi<'_> {
-    /// Returns a request that changes something. Without an idempotency key, performing it twice must be the same as
-    /// performing it once.
+    /// Returns a request that changes something. Without an idempotency key, performing it twice must be the
+    /// same as performing it once.
     pub(super) fn post(self, path: &str, form: &Parameters, key: Option<&IdempotencyKey>) -> Callout {
         let mut headers = vec![("content-type", "application/x-www-form-urlencoded".to_owned())];
         headers.extend(key.map(|key| ("idempotency-key", key.as_str().to_owned())));

@@ -1,5 +1,5 @@
-//! The subjects that were changed a moment ago, in shared data, so that no worker of the process shows what it has read
-//! of them before.
+//! The subjects that were changed a moment ago, in shared data, so that no worker of the process shows what
+//! it has read of them before.
 
 use crate::ids::Subject;
 use crate::shared::SharedTable;
@@ -28,7 +28,8 @@ pub(crate) struct ChangedSubject {
 }
 
 impl ChangedSubject {
-    /// The maximum number of attempts to note a change. Giving up is harmless: a view is used for half a minute.
+    /// The maximum number of attempts to note a change. Giving up is harmless: a view is used for half a
+    /// minute.
     pub(crate) const SWAP_TRIES_MAX: u32 = 8;
 
     /// Finds the bucket of a subject.
@@ -40,8 +41,8 @@ impl ChangedSubject {
         ChangedSubject { key: TABLE.key(namespace, bucket), hash: hash.h2 }
     }
 
-    /// Returns whether the bucket shows that the subject was changed at `since` or later. An unreadable bucket counts
-    /// as a change.
+    /// Returns whether the bucket shows that the subject was changed at `since` or later. An unreadable
+    /// bucket counts as a change.
     pub(crate) fn has_changed_since(&self, bucket: Option<&[u8]>, since: Micros) -> bool {
         match TABLE.records(bucket) {
             Ok(records) => records.iter().map(read).any(|(hash, at)| hash == self.hash && at >= since),
@@ -49,7 +50,8 @@ impl ChangedSubject {
         }
     }
 
-    /// Returns the bucket with a change of the subject at `now`. If the bucket is full, the oldest changes are removed.
+    /// Returns the bucket with a change of the subject at `now`. If the bucket is full, the oldest changes
+    /// are removed.
     pub(crate) fn bucket_with(&self, bucket: Option<&[u8]>, now: Micros) -> Vec<u8> {
         let known = TABLE.records(bucket).unwrap_or_default().iter().map(read);
         let mut kept: Vec<_> =

@@ -24,8 +24,8 @@ const SESSIONS_READ_MAX: usize = 20;
 /// The maximum number of disagreements that are reported.
 const DISAGREEMENTS_MAX: usize = 10;
 
-/// The age from which a subscription's sessions are expected to stay the same. Stripe links a session with its
-/// subscription when the session is completed.
+/// The age from which a subscription's sessions are expected to stay the same. Stripe links a session with
+/// its subscription when the session is completed.
 const SESSIONS_FINAL_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The maximum number of characters of a name from Clerk's record in an alarm. The configuration allows no

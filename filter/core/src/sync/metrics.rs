@@ -28,8 +28,8 @@ impl SyncMetrics {
         Some(Report::Count(self.id(id)))
     }
 
-    /// Returns the reports of a sync that has ended: its duration in milliseconds, the callout that failed, and whether
-    /// a subject has several subscriptions.
+    /// Returns the reports of a sync that has ended: its duration in milliseconds, the callout that failed,
+    /// and whether a subject has several subscriptions.
     pub(crate) fn ended(self, end: &SyncEnd, now: Micros) -> impl Iterator<Item = Report> {
         let ms = u64::try_from(now.since(end.started_at).as_millis()).unwrap_or(u64::MAX);
         let failed = end.result.as_ref().err().and_then(|error| self.callout_failed(error));

@@ -5,7 +5,8 @@
 //!    ▲                                  │
 //!    └────────── more callouts ─────────┴──▶ Marking ⇄ load and swap ──▶ Ended
 //! ```
-//! Marking happens only if billing endpoints are configured: their caches drop the subjects that are marked as changed.
+//! Marking happens only if billing endpoints are configured: their caches drop the subjects that are marked
+//! as changed.
 
 use super::audit::{self, AuditRecorder, RecorderProgress};
 use super::changed_subjects::ChangedSubject;
@@ -119,7 +120,8 @@ impl RecordedSync {
                         self.stage = RecordingStage::Marking { changed, update, others, end };
                         SyncStep::Continue(action, Vec::new())
                     }
-                    // If the mark could not be written, workers use their cached view of the subject for up to 30 s.
+                    // If the mark could not be written, workers use their cached view of the subject for up
+                    // to 30 s.
                     UpdateProgress::Done(()) | UpdateProgress::GaveUp(()) => self.mark(others, end),
                 }
             }
@@ -185,7 +187,8 @@ impl RecordedSync {
         })
     }
 
-    /// Marks the subjects of the sync. Stripe may show another subscription although Clerk's record is the same.
+    /// Marks the subjects of the sync. Stripe may show another subscription although Clerk's record is the
+    /// same.
     fn mark_changed(&mut self, state: &SyncState, end: Box<SyncEnd>) -> SyncStep {
         let changed =
             self.sync.subjects.iter().map(|subject| ChangedSubject::new(&subject.subject, &state.namespace));

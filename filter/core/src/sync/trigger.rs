@@ -63,8 +63,8 @@ impl Trigger {
         }
     }
 
-    /// Creates a trigger for one subject: its customers in Clerk's record, and these. Nothing names the subject yet, so
-    /// that a plan of another origin stays.
+    /// Creates a trigger for one subject: its customers in Clerk's record, and these. Nothing names the
+    /// subject yet, so that a plan of another origin stays.
     pub(crate) fn for_subject(reason: &str, subject: Subject, customers: SortedSet<CustomerId>) -> Self {
         let named = vec![NamedSubject { subject, via: Via::Reference }];
         Trigger { named, ..Trigger::new(reason, About::Subjects(customers)) }

@@ -1,5 +1,5 @@
-//! The state machine of a webhook request: it holds the request, verifies the event, runs the sync, and responds. Every
-//! event source uses it.
+//! The state machine of a webhook request: it holds the request, verifies the event, runs the sync, and
+//! responds. Every event source uses it.
 //!
 //! ```text
 //! Header ─▶ Body ─▶ CheckingDuplicate ─▶ Syncing ─▶ Remembering ─▶ Done
@@ -37,13 +37,14 @@ const SYNC_TIME_MAX: Duration = Duration::from_secs(8);
 /// is harmless: a duplicate is synced again.
 const REMEMBER_TRIES_MAX: u32 = 3;
 
-/// A request in the webhook filter: a delivery of an event, or a request that the filter passes on or refuses.
+/// A request in the webhook filter: a delivery of an event, or a request that the filter passes on or
+/// refuses.
 #[derive(Debug)]
 pub struct Delivery<S: EventSource> {
     /// The header fields to remove if the request is forwarded.
     fields_to_remove: Vec<Vec<u8>>,
-    /// The request's part of the memory that held requests may use in this worker thread; `None` before it is held and
-    /// after it has ended.
+    /// The request's part of the memory that held requests may use in this worker thread; `None` before it is
+    /// held and after it has ended.
     hold: Option<Hold>,
     stage: DeliveryStage<S::Signature>,
     reports: Vec<Report>,
@@ -54,7 +55,8 @@ pub struct Delivery<S: EventSource> {
 enum DeliveryStage<G> {
     /// The request's header.
     Header,
-    /// The complete body, which the signature covers. `header_bytes` is the number of held bytes that are the header's.
+    /// The complete body, which the signature covers. `header_bytes` is the number of held bytes that are the
+    /// header's.
     Body { signature: G, header_bytes: usize },
     /// The bucket that shows whether an earlier delivery of the event was processed.
     CheckingDuplicate(Box<PendingEvent>),
@@ -224,7 +226,8 @@ impl<S: EventSource> Delivery<S> {
         }
     }
 
-    /// Sets the number of bytes that are held for the request. Returns false if that exceeds the worker thread's limit.
+    /// Sets the number of bytes that are held for the request. Returns false if that exceeds the worker
+    /// thread's limit.
     fn resize_hold(&mut self, bytes: usize) -> bool {
         self.hold.as_mut().is_some_and(|hold| hold.resize(bytes))
     }
@@ -350,8 +353,9 @@ impl<S: EventSource> Delivery<S> {
         }
     }
 
-    /// Remembers that the work of the event ended at `ended_at`. A forwarded event is remembered after the upstream's
-    /// response: if the upstream fails, the sender retries, so the event counts as processed only then.
+    /// Remembers that the work of the event ended at `ended_at`. A forwarded event is remembered after the
+    /// upstream's response: if the upstream fails, the sender retries, so the event counts as processed only
+    /// then.
     fn remember_and_respond(
         &mut self,
         remembered: RememberedEvent,

@@ -1,5 +1,5 @@
-//! The metrics of the webhook filter: one counter for each result of a delivery, followed by the metrics of syncs. A
-//! metric's id is its position in this order.
+//! The metrics of the webhook filter: one counter for each result of a delivery, followed by the metrics of
+//! syncs. A metric's id is its position in this order.
 
 use super::result::DeliveryResult;
 use super::source::SourceLabels;

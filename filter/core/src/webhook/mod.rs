@@ -1,11 +1,11 @@
 //! Deliveries of events to the gateway's webhook endpoint.
 //!
 //! [`StripeDelivery`] and [`ClerkDelivery`] are the machine of one HTTP request: it holds the body, lets its source
-//! verify it, and starts a sync that updates Clerk's metadata. The content of an event is never applied: the event
-//! only identifies the subjects whose state may have changed. The requests of a worker thread share a
+//! verify it, and starts a sync that updates Clerk's metadata. The content of an event is never applied: the
+//! event only identifies the subjects whose state may have changed. The requests of a worker thread share a
 //! [`StripeWorker`] or a [`ClerkWorker`]. To support another sender of events, add a folder in `source`, a file like
-//! `stripe.rs`, a section in `config/sections.rs`, the prefix of its header fields in `identity.rs`, and a filter
-//! crate.
+//! `stripe.rs`, a section in `config/sections.rs`, the prefix of its header fields in `identity.rs`, and a
+//! filter crate.
 
 mod clerk;
 mod delivery;

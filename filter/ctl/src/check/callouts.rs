@@ -45,8 +45,8 @@ pub(super) fn clusters<'a>(documents: impl Iterator<Item = &'a FoundDocument>) -
     named
 }
 
-/// Returns the variables that the filter reads and that it would not see: those of its section and, for the billing
-/// endpoints, the keys of `plan_gate`.
+/// Returns the variables that the filter reads and that it would not see: those of its section and, for the
+/// billing endpoints, the keys of `plan_gate`.
 pub(super) fn unseen(filter: &str, document: &Value, passed: &[&str]) -> Vec<String> {
     let mut unseen: Vec<String> = Vec::new();
     let keys = (filter == BILLING).then(|| at(document, "/plan_gate/keys"));

@@ -105,8 +105,8 @@ pub(super) fn plugin(location: &str, name: &str, filter: &Value, warnings: &mut 
     }
 }
 
-/// Checks the settings of a filter of the dynamic module. Envoy holds its requests back without a setting, and it
-/// sees Envoy's whole environment.
+/// Checks the settings of a filter of the dynamic module. Envoy holds its requests back without a setting,
+/// and it sees Envoy's whole environment.
 fn native_filter(location: &str, filter: &Value, warnings: &mut Vec<Warning>) {
     let module = at(filter, "/typed_config/dynamic_module_config");
     if module["do_not_close"] != true {

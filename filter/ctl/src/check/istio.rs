@@ -83,9 +83,9 @@ fn envoy_filter(patches: Resource<'_>, has_gate: bool, warnings: &mut Vec<Warnin
     }
 }
 
-/// Warns of each filter that is inserted before the one that it must follow. Istio applies EnvoyFilters by their
-/// `priority`, those of the same by their age, and the patches of one in their order; what is inserted last comes
-/// first.
+/// Warns of each filter that is inserted before the one that it must follow. Istio applies EnvoyFilters by
+/// their `priority`, those of the same by their age, and the patches of one in their order; what is inserted
+/// last comes first.
 fn order(resources: &[Resource<'_>]) -> Vec<Warning> {
     let filters: Vec<(Resource<'_>, usize)> =
         READERS.iter().filter_map(|filter| inserted(filter, resources)).collect();
@@ -107,7 +107,8 @@ fn order(resources: &[Resource<'_>]) -> Vec<Warning> {
     misplaced.map(warning).collect()
 }
 
-/// Warns if the gate's document has billing endpoints and none of the file's EnvoyFilters inserts their filter.
+/// Warns if the gate's document has billing endpoints and none of the file's EnvoyFilters inserts their
+/// filter.
 fn unserved(resources: &[Resource<'_>]) -> Option<Warning> {
     of_kind(resources, "EnvoyFilter").next()?;
     let gate = of_kind(resources, "WasmPlugin").find(|plugin| filter(*plugin) == Some(GATE))?;
@@ -118,7 +119,8 @@ fn unserved(resources: &[Resource<'_>]) -> Option<Warning> {
 /// Returns the EnvoyFilter that inserts a filter, and the index of the patch.
 fn inserted<'a>(filter: &str, resources: &[Resource<'a>]) -> Option<(Resource<'a>, usize)> {
     let patches = || of_kind(resources, "EnvoyFilter").flat_map(|each| each.list("/configPatches"));
-    // A filter whose configuration is discovered has only a name there; the extension with this name has the rest.
+    // A filter whose configuration is discovered has only a name there; the extension with this name has the
+    // rest.
     let is_it = |value: &Value| {
         let extension = || {
             patches().map(|patch| at(patch, "/patch/value")).filter(|other| other["name"] == value["name"])

@@ -31,7 +31,8 @@ pub(crate) struct SyncArguments {
     /// One Clerk user or organization.
     #[arg(long, group = "scope", value_name = "user_…|org_…", value_parser = subject)]
     pub(super) subject: Option<Subject>,
-    /// Every subject that Stripe's subscriptions or Clerk Billing name, and every one with a paid plan at Clerk.
+    /// Every subject that Stripe's subscriptions or Clerk Billing name, and every one with a paid plan at
+    /// Clerk.
     #[arg(long, group = "scope")]
     pub(super) all: bool,
     /// The document, or an Envoy, Istio or Envoy Gateway file that contains it.
@@ -43,7 +44,8 @@ pub(crate) struct SyncArguments {
     /// Also end plans whose origin neither Clerk's record nor Stripe knows.
     #[arg(long)]
     pub(super) end_unrecorded: bool,
-    /// Also end plans that this source granted (`plan_source` in Clerk's record), which the document does not read.
+    /// Also end plans that this source granted (`plan_source` in Clerk's record), which the document does not
+    /// read.
     #[arg(long, value_name = "SOURCE", value_parser = source)]
     pub(super) release_source: Option<PlanSource>,
     /// Save in this file which subjects are left, and continue with it if it exists.
@@ -61,7 +63,8 @@ pub(crate) struct SyncArguments {
     /// The URL of Clerk's Backend API without /v1, instead of the document's authority.
     #[arg(long, value_name = "URL")]
     pub(super) clerk_url: Option<String>,
-    /// Calls per second to Stripe [default: 20 per endpoint, in total 80 with a live key and 20 with another].
+    /// Calls per second to Stripe [default: 20 per endpoint, in total 80 with a live key and 20 with
+    /// another].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(super) stripe_rate: Option<u32>,
     /// Calls per second to Clerk [default: 80 with a live key, 8 with another].

@@ -1,5 +1,5 @@
-//! Runs the work of `tollgate sync`: first reads all subscriptions and subjects (the census), then performs a bounded
-//! number of reconciliations in parallel.
+//! Runs the work of `tollgate sync`: first reads all subscriptions and subjects (the census), then performs a
+//! bounded number of reconciliations in parallel.
 
 use super::call_scheduler::{CallScheduler, JobCall, SchedulerEvent};
 use super::http_workers::CallOutcome;
@@ -210,8 +210,8 @@ impl<'a> Work<'a> {
         scheduler.cancel(job_id);
         let Some((job, _)) = self.in_progress.remove(&job_id) else { return };
         let is_transient = conclusion.failure.as_ref().is_some_and(|failure| failure.is_transient);
-        // The next attempt will find nothing to change where this one has written, so what this one wrote is recorded
-        // now.
+        // The next attempt will find nothing to change where this one has written, so what this one wrote is
+        // recorded now.
         if is_transient && job.attempts < ATTEMPTS_MAX && !self.interrupted {
             let not_before = now().plus(backoff(job.attempts, None));
             observer.conclude(&job, Conclusion { failure: None, ..written_before(conclusion) });

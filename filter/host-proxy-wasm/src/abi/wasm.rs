@@ -115,8 +115,8 @@ unsafe extern "C" {
 #[unsafe(no_mangle)]
 extern "C" fn proxy_abi_version_0_2_1() {}
 
-/// Runs the constructors. Envoy calls this once, before anything else. Without it, the linker would run them at each
-/// call of an exported function.
+/// Runs the constructors. Envoy calls this once, before anything else. Without it, the linker would run them
+/// at each call of an exported function.
 #[unsafe(no_mangle)]
 extern "C" fn _initialize() {
     __wasm_call_ctors();

@@ -1,4 +1,5 @@
-//! Tests of reading Clerk Billing's subscription before a refusal, beside Clerk's own record or instead of it.
+//! Tests of reading Clerk Billing's subscription before a refusal, beside Clerk's own record or instead of
+//! it.
 
 use super::host::{GateAnswer, bearer, response};
 use super::{Host, get};
@@ -53,7 +54,8 @@ fn down() -> CalloutResult {
     error(503, "down")
 }
 
-/// Sends a request. The callout for the record ends with `record`, that for the billing subscription with `billing`.
+/// Sends a request. The callout for the record ends with `record`, that for the billing subscription with
+/// `billing`.
 fn send(
     host: &mut Host,
     path: &str,

@@ -8,8 +8,8 @@ use tollgate_core::http::{Callout, Request};
 use tollgate_driver::CalloutResult;
 use tollgate_fixtures::{NOW_S, SigningKey, other_key, own_key};
 
-/// The maximum number of requests of a worker thread that wait for keys, and the maximum number of bytes that they
-/// keep.
+/// The maximum number of requests of a worker thread that wait for keys, and the maximum number of bytes that
+/// they keep.
 const WAITING_MAX: usize = 2_048;
 const WAITING_BYTES_MAX: usize = 4 << 20;
 

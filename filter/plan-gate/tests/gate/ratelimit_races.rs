@@ -8,8 +8,8 @@ use serde_json::json;
 use tollgate_driver::CalloutResult;
 use tollgate_driver::memory::StartedCallout;
 
-/// The maximum number of messages that may overtake another one. It must be lower than the number of queries of a
-/// request, which is 64.
+/// The maximum number of messages that may overtake another one. It must be lower than the number of queries
+/// of a request, which is 64.
 const OVERTAKEN_MAX: usize = 40;
 
 /// A message to the service or, with a result, its response.

@@ -12,8 +12,8 @@ fn gate() -> Host {
     })
 }
 
-/// Sends a request; `redirected` if Envoy has followed a redirect to it. Returns its code and its remaining quota. The
-/// host keeps the data for the next request of the redirect.
+/// Sends a request; `redirected` if Envoy has followed a redirect to it. Returns its code and its remaining
+/// quota. The host keeps the data for the next request of the redirect.
 fn pass(host: &mut Host, user: &str, path: &str, redirected: bool) -> (String, Option<String>) {
     let mut fields = vec![("authorization", user)];
     if redirected {

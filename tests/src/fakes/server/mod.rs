@@ -96,8 +96,8 @@ pub trait Service: Send + Sync + 'static {
     /// Carries out a request.
     fn carry_out(&self, request: &Request) -> FakeResponse;
 
-    /// Reserves what only one request can have while it is executed. Returns false if another request has it: this
-    /// one must be carried out at once, and will be refused.
+    /// Reserves what only one request can have while it is executed. Returns false if another request has it:
+    /// this one must be carried out at once, and will be refused.
     fn begin(&self, _: &Request) -> bool {
         true
     }

@@ -7,7 +7,8 @@ use super::events::Event;
 use super::model::{Card, ChargeFailure, Customer, Invoice};
 
 impl FakeStripe {
-    /// Returns the events that requests, pages, and actions have led to since the last call, in order. Changes with
+    /// Returns the events that requests, pages, and actions have led to since the last call, in order.
+    /// Changes with
     /// [`FakeStripe::put`] and the like lead to none.
     pub fn take_events(&self) -> Vec<Event> {
         let mut state = self.stripe.state();
@@ -24,8 +25,8 @@ impl FakeStripe {
         self.change::<Customer>(customer, |customer| customer.card = card);
     }
 
-    /// Pays an open Checkout Session as the button on its page does, with a card that works. Returns where the
-    /// customer is sent to.
+    /// Pays an open Checkout Session as the button on its page does, with a card that works. Returns where
+    /// the customer is sent to.
     ///
     /// # Panics
     /// If the session cannot be paid.

@@ -53,8 +53,8 @@ impl Day {
     }
 }
 
-/// Returns when a period of `count` intervals ends that starts at `start` (Unix seconds). A month without the day
-/// ends it on its last day: <https://docs.stripe.com/billing/subscriptions/billing-cycle>.
+/// Returns when a period of `count` intervals ends that starts at `start` (Unix seconds). A month without the
+/// day ends it on its last day: <https://docs.stripe.com/billing/subscriptions/billing-cycle>.
 pub(super) fn period_end(start: i64, interval: &str, count: i64) -> i64 {
     let months = match interval {
         "day" => return start + count * DAY_S,

@@ -1,5 +1,5 @@
-//! The delivery of events to a webhook endpoint: <https://docs.stripe.com/webhooks#behaviors>. What the endpoint does
-//! not answer with 2xx is sent again, signed anew, until it does.
+//! The delivery of events to a webhook endpoint: <https://docs.stripe.com/webhooks#behaviors>. What the
+//! endpoint does not answer with 2xx is sent again, signed anew, until it does.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -95,8 +95,8 @@ impl Drop for EventDelivery {
 }
 
 impl FakeStripe {
-    /// Delivers the events that requests, pages, actions, and the time lead to from now on. Deliveries are signed by
-    /// the clock of this machine.
+    /// Delivers the events that requests, pages, actions, and the time lead to from now on. Deliveries are
+    /// signed by the clock of this machine.
     pub fn deliver_events(&self, settings: DeliverySettings) -> EventDelivery {
         let attempts = Arc::new(Mutex::new(Vec::new()));
         let taken = self.stripe.state().account.events.len();
@@ -194,7 +194,8 @@ impl Sending {
         }
     }
 
-    /// Takes an event that waits, and returns an attempt to deliver it. Its result is the event if the attempt fails.
+    /// Takes an event that waits, and returns an attempt to deliver it. Its result is the event if the
+    /// attempt fails.
     fn attempt_next(&mut self) -> impl Future<Output = Option<Event>> + use<> {
         let index = match self.settings.order {
             DeliveryOrder::Created => 0,

@@ -1,4 +1,5 @@
-//! The code that all endpoints share: the input of a call, the kinds of objects, and reading or changing one object.
+//! The code that all endpoints share: the input of a call, the kinds of objects, and reading or changing one
+//! object.
 
 use serde_json::Value;
 

@@ -115,7 +115,8 @@ fn expand_path(value: &mut Value, names: &[&str], objects: Objects<'_>) {
         return;
     }
     let Some((name, rest)) = names.split_first() else { return };
-    // The one list that is shown only on demand: <https://docs.stripe.com/api/invoices/object#invoice_object-payments>
+    // The one list that is shown only on demand:
+    // <https://docs.stripe.com/api/invoices/object#invoice_object-payments>
     if *name == "payments" && value["object"] == "invoice" {
         value["payments"] = objects.payments_of(value["id"].as_str().unwrap_or_default());
     }

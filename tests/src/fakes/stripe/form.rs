@@ -1,5 +1,5 @@
-//! Nested and typed parameters: <https://docs.stripe.com/api#introduction> (form-encoded request bodies). Every
-//! parameter of a write is checked by its whole name.
+//! Nested and typed parameters: <https://docs.stripe.com/api#introduction> (form-encoded request bodies).
+//! Every parameter of a write is checked by its whole name.
 
 use std::ops::RangeInclusive;
 
@@ -12,8 +12,8 @@ fn parts(name: &str) -> impl Iterator<Item = &str> {
     name.split('[').map(|part| part.strip_suffix(']').unwrap_or(part))
 }
 
-/// Returns whether a name begins as the pattern says. In a pattern, `#` is an index, which may be empty, and `*` any
-/// text.
+/// Returns whether a name begins as the pattern says. In a pattern, `#` is an index, which may be empty, and
+/// `*` any text.
 fn is_below(pattern: &str, name: &str) -> bool {
     let fits = |(pattern, part): (&str, &str)| match pattern {
         "#" => part.bytes().all(|byte| byte.is_ascii_digit()),
@@ -29,8 +29,8 @@ fn describes(pattern: &str, name: &str) -> bool {
 }
 
 impl Parameters {
-    /// Refuses parameters that no pattern of either list describes. `unsupported` are parameters, with everything
-    /// below them, that Stripe accepts and the fake does not.
+    /// Refuses parameters that no pattern of either list describes. `unsupported` are parameters, with
+    /// everything below them, that Stripe accepts and the fake does not.
     pub fn accept(&self, known: &[&str], unsupported: &[&str]) -> Result<(), StripeError> {
         let is_known = |name: &str| known.iter().any(|pattern| describes(pattern, name));
         let is_unsupported = |name: &str| unsupported.iter().any(|pattern| is_below(pattern, name));
@@ -102,7 +102,8 @@ impl Parameters {
         }
     }
 
-    /// Returns the names of the elements of an array, in order of their first parameters: `items[0]`, `items[1]`.
+    /// Returns the names of the elements of an array, in order of their first parameters: `items[0]`,
+    /// `items[1]`.
     pub fn elements(&self, array: &str) -> Vec<String> {
         let mut elements: Vec<String> = Vec::new();
         for (name, _) in &self.0 {

@@ -1,5 +1,5 @@
-//! Idempotency keys: <https://docs.stripe.com/api/idempotent_requests>. The first executed request with a key stores
-//! its response, an error included; a request that fails validation stores nothing.
+//! Idempotency keys: <https://docs.stripe.com/api/idempotent_requests>. The first executed request with a key
+//! stores its response, an error included; a request that fails validation stores nothing.
 
 use std::collections::{HashMap, HashSet};
 

@@ -73,15 +73,16 @@ pub struct StripeSettings {
     /// Whether lists filtered by a deleted customer return its ended objects, or an error as if there were no
     /// such customer. Stripe's documentation does not say which, so nothing should depend on it.
     pub deleted_customers_list: bool,
-    /// How old an object is until a search finds it, in seconds: a minute at Stripe, and up to an hour in an outage.
+    /// How old an object is until a search finds it, in seconds: a minute at Stripe, and up to an hour in an
+    /// outage.
     pub search_delay_s: i64,
-    /// The base URL of the pages on which customers pay, without a slash at its end; `None` for the fake's own
-    /// address.
+    /// The base URL of the pages on which customers pay, without a slash at its end; `None` for the fake's
+    /// own address.
     pub pages_url: Option<String>,
     /// The ids of the customer portal's configurations; the first is the default.
     pub portal_configurations: Vec<String>,
-    /// Whether a cancellation in the customer portal sets `cancel_at`, as for subscriptions with flexible billing, or
-    /// `cancel_at_period_end`.
+    /// Whether a cancellation in the customer portal sets `cancel_at`, as for subscriptions with flexible
+    /// billing, or `cancel_at_period_end`.
     pub portal_sets_cancel_at: bool,
 }
 
@@ -165,8 +166,8 @@ impl FakeStripe {
         self.server.faults()
     }
 
-    /// Makes the next `times` matching requests that are executed fail with Stripe's 500. Their idempotency keys
-    /// keep it, as Stripe's do.
+    /// Makes the next `times` matching requests that are executed fail with Stripe's 500. Their idempotency
+    /// keys keep it, as Stripe's do.
     pub fn fail_execution(&self, times: usize, matcher: Matcher, failure: ExecutionFailure) {
         self.stripe.state().idempotency.fail(times, matcher, failure);
     }
@@ -273,7 +274,8 @@ impl FakeStripe {
         self.event_about(&kind, after).previous_attributes(previous)
     }
 
-    /// Returns a thin event of the type `kind` (for example `v1.customer.subscription.updated`) about the object `id`.
+    /// Returns a thin event of the type `kind` (for example `v1.customer.subscription.updated`) about the
+    /// object `id`.
     pub fn thin_event(&self, kind: &str, id: &str) -> Event {
         let (event, now) = (emitted::next_event_id(), self.stripe.state().now());
         Event::thin(&event, kind, now, self.stripe.settings.livemode, id)

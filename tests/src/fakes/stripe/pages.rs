@@ -1,5 +1,5 @@
-//! The pages that Stripe hosts, on which customers pay: no key, only the id in the path. A form chooses how the card
-//! behaves.
+//! The pages that Stripe hosts, on which customers pay: no key, only the id in the path. A form chooses how
+//! the card behaves.
 
 use super::account::Account;
 use super::checkout::PaymentPageError;

@@ -3,8 +3,8 @@
 use super::{Standalone, Validation};
 use std::time::Duration;
 
-/// The number of measurements of each variant. The result is the median: other work on the machine only ever adds
-/// time.
+/// The number of measurements of each variant. The result is the median: other work on the machine only ever
+/// adds time.
 const RUNS: usize = 5;
 /// The lines that Envoy logs before and after it creates the listener with its filters.
 const BEFORE: &str = "loading 1 listener(s)";

@@ -20,8 +20,8 @@ const PAGES: [&str; 9] = [
 pub struct Output(Vec<(String, String)>);
 
 impl Output {
-    /// Reads the access log, the log, and the pages of the admin interface. `marker` is text of the last request in the
-    /// access log, which Envoy writes with up to ten seconds of delay.
+    /// Reads the access log, the log, and the pages of the admin interface. `marker` is text of the last
+    /// request in the access log, which Envoy writes with up to ten seconds of delay.
     ///
     /// # Panics
     /// If the marker does not come, or a page cannot be read.

@@ -24,8 +24,8 @@ pub const EXAMPLE_CLERK_WEBHOOK_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2
 /// refused.
 const UNUSED: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 1);
 
-/// The environment variable that makes the tests use the dynamic module in place of the Wasm modules: set to any
-/// value.
+/// The environment variable that makes the tests use the dynamic module in place of the Wasm modules: set to
+/// any value.
 pub const NATIVE: &str = "TOLLGATE_NATIVE";
 
 /// Returns whether [`NATIVE`] selects the dynamic module.

@@ -179,8 +179,8 @@ impl Shop {
         Some(response)
     }
 
-    /// Ends a request whose client has disconnected, or has its response. Callouts that were not performed yet never
-    /// are.
+    /// Ends a request whose client has disconnected, or has its response. Callouts that were not performed
+    /// yet never are.
     pub(crate) fn end(&mut self, running: RunningRequest) {
         let RunningRequest { worker, request } = running;
         self.workers[worker].end(request);

@@ -6,7 +6,8 @@ pub const KEYS_MAX: usize = 16;
 /// The smallest modulus that is safe (RFC 7518 §3.3).
 pub(super) const MODULUS_BITS_MIN: usize = 2048;
 
-/// An error in a text that contains no usable public key. It never shows any part of the text, which could be a secret.
+/// An error in a text that contains no usable public key. It never shows any part of the text, which could be
+/// a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
     /// The text is empty.

@@ -54,8 +54,8 @@ impl KeySet {
         KeySet { keys: keys.into_iter().take(KEYS_MAX).collect() }
     }
 
-    /// Returns the keys to try for a token with the key id `kid`: first those with the same id, then those without
-    /// an id, as from a PEM. For a token without a `kid`, returns all keys.
+    /// Returns the keys to try for a token with the key id `kid`: first those with the same id, then those
+    /// without an id, as from a PEM. For a token without a `kid`, returns all keys.
     pub fn candidates<'a>(&'a self, kid: Option<&'a str>) -> impl Iterator<Item = &'a PublicKey> {
         let named =
             self.keys.iter().filter(move |key| key.id().is_some_and(|id| kid.is_none_or(|kid| id == kid)));

@@ -1,8 +1,9 @@
 //! Verifies RS256 signatures in the module itself, for hosts that cannot.
 //!
-//! Envoy verifies signatures in native code, in its foreign function `verify_signature`. Therefore this code is built
-//! only with the feature `rs256`: it makes the module 60 KB larger, and takes 230–455 µs per signature in Wasm,
-//! compared with Envoy's 18 µs. Without the feature, a host that cannot verify signatures refuses all tokens.
+//! Envoy verifies signatures in native code, in its foreign function `verify_signature`. Therefore this code
+//! is built only with the feature `rs256`: it makes the module 60 KB larger, and takes 230–455 µs per
+//! signature in Wasm, compared with Envoy's 18 µs. Without the feature, a host that cannot verify signatures
+//! refuses all tokens.
 
 use crate::machine::Verification;
 

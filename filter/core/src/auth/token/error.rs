@@ -62,8 +62,9 @@ impl TokenError {
 
     /// Returns the error of whichever token passed more checks, or `self` if both passed as many.
     ///
-    /// A browser may send cookies of several Clerk instances. If all tokens are refused, the response should report
-    /// what is wrong with this instance's token, not that another instance's token was signed with an unknown key.
+    /// A browser may send cookies of several Clerk instances. If all tokens are refused, the response should
+    /// report what is wrong with this instance's token, not that another instance's token was signed with an
+    /// unknown key.
     #[must_use]
     pub(crate) fn or_of_later_check(self, other: TokenError) -> TokenError {
         if other.checks_passed() > self.checks_passed() { other } else { self }

@@ -1,4 +1,5 @@
-//! Tests of who owns a customer, which subscription actions apply to, and which subscription excludes buying another.
+//! Tests of who owns a customer, which subscription actions apply to, and which subscription excludes buying
+//! another.
 
 use super::*;
 use crate::clerk::metadata::Record;

@@ -7,8 +7,9 @@
 //! | `past_due` | its plan for the grace period from `past_due_at`, the item's or else the subscription's |
 //! | others | nothing |
 //!
-//! The highest plan counts. An item whose slug maps to no plan, or whose status is unknown, grants nothing new,
-//! and nothing that was recorded ends because of it. The price never counts: a complimentary plan has none.
+//! The highest plan counts. An item whose slug maps to no plan, or whose status is unknown, grants nothing
+//! new, and nothing that was recorded ends because of it. The price never counts: a complimentary plan has
+//! none.
 
 use super::alarm::{ClerkPlanAlarm, shown};
 use super::subscription::{ClerkItem, ClerkItemStatus, ClerkSubscription};

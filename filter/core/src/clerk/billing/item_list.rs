@@ -21,7 +21,8 @@ pub struct ItemPage {
     pub(crate) items: usize,
 }
 
-/// Returns the payer of an item: the organization, otherwise the user. An absent id may also be the empty string.
+/// Returns the payer of an item: the organization, otherwise the user. An absent id may also be the empty
+/// string.
 fn payer(item: &Value) -> Option<Subject> {
     let payer = item.get("payer")?;
     let id = |name: &str| payer.get(name).and_then(Value::as_str).filter(|id| !id.is_empty());
@@ -33,8 +34,8 @@ fn payer(item: &Value) -> Option<Subject> {
 
 impl BackendApi<'_> {
     /// Returns the request for the page after `offset` items, which are in any status. The newest come first,
-    /// so that an item that is added meanwhile only repeats one. Without `include_free`, plans without a price
-    /// would be missing, such as complimentary ones.
+    /// so that an item that is added meanwhile only repeats one. Without `include_free`, plans without a
+    /// price would be missing, such as complimentary ones.
     pub fn list_billing_items(&self, offset: usize) -> Callout {
         let base_path = &self.upstream.base_path;
         let query = format!("include_free=true&limit={PAGE_ITEMS_MAX}&offset={offset}");

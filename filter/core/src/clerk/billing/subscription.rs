@@ -139,8 +139,8 @@ fn text<'a>(object: &'a Value, name: &str) -> Result<Option<&'a str>, Unreadable
     }
 }
 
-/// Returns a time, which Clerk writes in milliseconds since the Unix epoch; `None` if it is absent or null, and
-/// for 0, which some of Clerk's events have instead.
+/// Returns a time, which Clerk writes in milliseconds since the Unix epoch; `None` if it is absent or null,
+/// and for 0, which some of Clerk's events have instead.
 fn time(object: &Value, name: &str) -> Result<Option<Micros>, UnreadableSubscription> {
     let milliseconds = match object.get(name) {
         None | Some(Value::Null) => 0,

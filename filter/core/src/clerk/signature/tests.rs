@@ -148,8 +148,8 @@ fn which_lists_of_signatures_are_accepted() {
     assert!(cases.len() >= 45);
 }
 
-/// Returns the expected result of a signature in the URL-safe alphabet. Without `+` and `/`, it is the same in both
-/// alphabets.
+/// Returns the expected result of a signature in the URL-safe alphabet. Without `+` and `/`, it is the same
+/// in both alphabets.
 fn url_safe_verdict(good: &str) -> &'static str {
     if good.contains(['+', '/']) { MALFORMED } else { OK }
 }

@@ -18,7 +18,8 @@ pub struct WrittenBilling<'a> {
     pub(crate) organization_roles: Vec<&'a str>,
     /// A custom permission that may act for an organization as well.
     pub(crate) organization_permission: Option<&'a str>,
-    /// The origins of URLs to which a customer may return. If left out, those of `plan_gate.authorized_parties`.
+    /// The origins of URLs to which a customer may return. If left out, those of
+    /// `plan_gate.authorized_parties`.
     pub(crate) return_origins: Option<Vec<&'a str>>,
     /// The URL to which a customer returns after a payment.
     pub(crate) success_url: &'a str,

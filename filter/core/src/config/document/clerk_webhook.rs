@@ -22,7 +22,8 @@ pub struct WrittenClerkWebhook<'a> {
     pub(crate) max_body_kb: u64,
     /// The endpoint's signing secrets (`whsec_…`), separated by commas if there are several.
     pub(crate) signing_secrets: FromEnvironment<'a>,
-    /// The only accepted Clerk instance (`ins_…`). Events of another get a 200 and are ignored, with an alarm.
+    /// The only accepted Clerk instance (`ins_…`). Events of another get a 200 and are ignored, with an
+    /// alarm.
     pub(crate) instance: Option<&'a str>,
     /// Whether a plan of Clerk Billing becomes the plan in the metadata.
     #[serde(default)]

@@ -40,8 +40,8 @@ pub struct WrittenPlanGate<'a> {
     /// The handling of requests that match no rule.
     #[serde(default)]
     pub(crate) unmatched: Unmatched,
-    /// Whether routes may name the rule of their requests, in `metadata.filter_metadata.tollgate.rule`. Always the
-    /// case if a rule has neither `path` nor `path_prefix`.
+    /// Whether routes may name the rule of their requests, in `metadata.filter_metadata.tollgate.rule`.
+    /// Always the case if a rule has neither `path` nor `path_prefix`.
     #[serde(default)]
     pub(crate) rules_by_route: bool,
     /// The exact path where clients read their plan and what is left of it.
@@ -69,8 +69,8 @@ pub struct WrittenPlanGate<'a> {
     /// The store of the counters.
     #[serde(default)]
     pub(crate) store: WrittenStore<'a>,
-    /// The maximum memory for the counters of signed-in callers in the `local` store, in megabytes. The counters
-    /// of anonymous callers take a quarter of that in addition.
+    /// The maximum memory for the counters of signed-in callers in the `local` store, in megabytes. The
+    /// counters of anonymous callers take a quarter of that in addition.
     #[serde(default = "local_memory_mb")]
     pub(crate) local_memory_mb: u64,
 }

@@ -85,8 +85,8 @@ pub(crate) enum WrittenPastDue {
     Keep,
     /// Nothing.
     Revoke,
-    /// Its plan for this number of days: from the oldest open invoice in Stripe, or from `past_due_at` in Clerk
-    /// Billing.
+    /// Its plan for this number of days: from the oldest open invoice in Stripe, or from `past_due_at` in
+    /// Clerk Billing.
     GraceDays(u64),
 }
 

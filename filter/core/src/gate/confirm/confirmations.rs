@@ -9,15 +9,15 @@ use std::time::Duration;
 /// How long a confirmation is valid.
 const VALID_FOR: Duration = Duration::from_secs(60);
 
-/// The maximum number of confirmations that a worker caches; beyond that, the oldest is removed. The process sends at
-/// most 20 requests a second.
+/// The maximum number of confirmations that a worker caches; beyond that, the oldest is removed. The process
+/// sends at most 20 requests a second.
 const CONFIRMATIONS_MAX: usize = 2_000;
 
 /// The plan of a subject, as Clerk has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::gate) struct Confirmation {
-    /// The time at which the plan was requested. The response includes every write before that time. A token whose
-    /// claims were read later is newer.
+    /// The time at which the plan was requested. The response includes every write before that time. A token
+    /// whose claims were read later is newer.
     pub(in crate::gate) requested_at: Micros,
     /// The plan.
     pub(in crate::gate) plan: ConfirmedPlan,
@@ -58,8 +58,8 @@ impl Confirmation {
     }
 }
 
-/// Returns whether a confirmation requested at `requested_at` is still valid. If that is in the future, the clock
-/// stepped back and the age is unknown, so the confirmation is not valid.
+/// Returns whether a confirmation requested at `requested_at` is still valid. If that is in the future, the
+/// clock stepped back and the age is unknown, so the confirmation is not valid.
 pub(super) fn is_valid(requested_at: Micros, now: Micros) -> bool {
     requested_at.is_within(VALID_FOR, now)
 }
@@ -73,7 +73,8 @@ pub(in crate::gate) struct Confirmations {
 }
 
 impl Confirmations {
-    /// Returns a subject's confirmation, if it is newer than a token whose claims were read at `claims_read_at`.
+    /// Returns a subject's confirmation, if it is newer than a token whose claims were read at
+    /// `claims_read_at`.
     pub(in crate::gate) fn newer_than(
         &self,
         subject: &Subject,

@@ -5,10 +5,10 @@
 //!        └─ another request reads the record ─► Confirmation ─► DecideAgain
 //! ```
 //!
-//! `Subject` and `Process` count the request to Clerk against the limit of the subject and against that of the
-//! process; `Confirmation` waits for Clerk's response; `Sharing` writes the response to the shared records. If a
-//! limit is reached or Clerk does not respond, the request stays refused. If `Subject` finds a newer confirmation from
-//! another worker, the client's request is decided again with it.
+//! `Subject` and `Process` count the request to Clerk against the limit of the subject and against that of
+//! the process; `Confirmation` waits for Clerk's response; `Sharing` writes the response to the shared
+//! records. If a limit is reached or Clerk does not respond, the request stays refused. If `Subject` finds a
+//! newer confirmation from another worker, the client's request is decided again with it.
 
 use super::confirmations::Confirmation;
 use super::plan_read::ConfirmSource;
@@ -48,11 +48,13 @@ enum ConfirmStep {
     Subject(SharedUpdate<Permission>),
     /// The update of the shared records that counts the request to Clerk against the process's limit.
     Process(SharedUpdate<Permission>),
-    /// The start of the first of this request's inquiries; the request for this other source is sent beside it.
+    /// The start of the first of this request's inquiries; the request for this other source is sent beside
+    /// it.
     Starting { second: InquiryId, callout: Box<Callout> },
     /// Clerk's responses, to this request's inquiries or to those of another request.
     Confirmation { own: bool },
-    /// The update of the shared records with the confirmation. Its result is whether the confirmation is still valid.
+    /// The update of the shared records with the confirmation. Its result is whether the confirmation is
+    /// still valid.
     Sharing(SharedUpdate<bool>),
 }
 

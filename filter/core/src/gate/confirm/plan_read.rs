@@ -1,4 +1,5 @@
-//! The reads of plans from Clerk that are in progress: of the record, of the billing subscription, or of both.
+//! The reads of plans from Clerk that are in progress: of the record, of the billing subscription, or of
+//! both.
 //!
 //! Both are requested at the same time, and the higher plan counts. If one of them cannot be read, nothing is
 //! confirmed: the plan that it would show may be the higher one, or the only one.
@@ -99,7 +100,8 @@ impl SourceGrant {
         use ConfirmedPlan::{AtLeast, Plan, Unknown};
         let (one, other) = (self.at(plans, now), other.at(plans, now));
         match (one.plan, other.plan) {
-            // A plan that is not in the document may be higher, so the other one only raises the token's plan.
+            // A plan that is not in the document may be higher, so the other one only raises the token's
+            // plan.
             (Unknown { .. }, Unknown { .. }) => one,
             (Unknown { .. }, Plan(rank) | AtLeast(rank)) => one.unless_above_default(rank, other, plans),
             (Plan(rank) | AtLeast(rank), Unknown { .. }) => other.unless_above_default(rank, one, plans),
@@ -113,7 +115,8 @@ impl SourceGrant {
         }
     }
 
-    /// Returns `self`, which has an unknown plan, or the least plan `rank` of `other` if that is above the default.
+    /// Returns `self`, which has an unknown plan, or the least plan `rank` of `other` if that is above the
+    /// default.
     fn unless_above_default(self, rank: Rank, other: SourceGrant, plans: &PlanTable) -> Self {
         match rank == plans.default_rank() {
             true => self,

@@ -84,8 +84,8 @@ impl GateWorker {
         SourceGrant { plan, grace_until: record.subscription.grace_until }
     }
 
-    /// Returns what Clerk Billing grants. If it does not say, or an item's plan is unknown, the token's plan counts
-    /// unless the known one is higher.
+    /// Returns what Clerk Billing grants. If it does not say, or an item's plan is unknown, the token's plan
+    /// counts unless the known one is higher.
     fn grant_of_billing(
         &mut self,
         now: Micros,

@@ -14,8 +14,8 @@ use siphasher::sip128::{Hasher128, SipHasher13};
 use std::hash::Hasher;
 use std::time::Duration;
 
-/// The maximum number of records of one key. All 256 keys have room for 16,384 subjects in 0.8 MB, but the process
-/// sends at most 1,300 requests a minute, so records in use need not be evicted.
+/// The maximum number of records of one key. All 256 keys have room for 16,384 subjects in 0.8 MB, but the
+/// process sends at most 1,300 requests a minute, so records in use need not be evicted.
 const RECORDS_MAX: usize = 64;
 
 const RECORD_BYTES: usize = 48;

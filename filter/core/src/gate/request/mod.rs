@@ -15,11 +15,11 @@
 //! Header ─► Token ─► [Usage ─►] Done
 //! ```
 //!
-//! `Redirect` only if Envoy may have followed a redirect; `Route` only if routes may name rules; `Token` only if
-//! a signature must be verified or keys fetched; `Address` only for an anonymous caller; `Store` only if the
-//! rule has a limit; `Confirm` only before a refusal that a higher plan would lift; `Usage` only if the plan has
-//! a limit to read. Every stage can end in `Done` with a refusal. `Header` and `Route` also end in `Done` with a
-//! forwarded request if no token is needed.
+//! `Redirect` only if Envoy may have followed a redirect; `Route` only if routes may name rules; `Token` only
+//! if a signature must be verified or keys fetched; `Address` only for an anonymous caller; `Store` only if
+//! the rule has a limit; `Confirm` only before a refusal that a higher plan would lift; `Usage` only if the
+//! plan has a limit to read. Every stage can end in `Done` with a refusal. `Header` and `Route` also end in
+//! `Done` with a forwarded request if no token is needed.
 
 mod enforcement;
 

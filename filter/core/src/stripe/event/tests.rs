@@ -1,4 +1,5 @@
-//! Tests of parsing events: each supported kind, in the layouts of old and new API versions, and refused ones.
+//! Tests of parsing events: each supported kind, in the layouts of old and new API versions, and refused
+//! ones.
 
 use super::*;
 use proptest::prelude::*;

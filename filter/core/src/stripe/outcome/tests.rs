@@ -2,7 +2,8 @@
 
 use super::*;
 
-/// Returns the kind of the response: `done`, `missing`, `unauthorized`, `forbidden`, `transient` or `refused`.
+/// Returns the kind of the response: `done`, `missing`, `unauthorized`, `forbidden`, `transient` or
+/// `refused`.
 fn kind_of(status: u16, should_retry: Option<&str>, body: &str) -> &'static str {
     match response(status, should_retry, body) {
         StripeResponse::Done(_) => "done",

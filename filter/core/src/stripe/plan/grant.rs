@@ -55,8 +55,8 @@ impl Grant<'_> {
         }
     }
 
-    /// Returns the sort key by which one grant is chosen; the least comes first. The order is total, so every replica
-    /// chooses the same grant for any order of Stripe's list.
+    /// Returns the sort key by which one grant is chosen; the least comes first. The order is total, so every
+    /// replica chooses the same grant for any order of Stripe's list.
     pub(super) fn preference(&self) -> impl Ord {
         (Reverse(self.plan), self.keeps, self.shown.preference(), self.subscription)
     }

@@ -1,5 +1,5 @@
-//! Requests that expire a subject's other open Checkout Sessions once one of them is completed, so that it cannot buy a
-//! second subscription.
+//! Requests that expire a subject's other open Checkout Sessions once one of them is completed, so that it
+//! cannot buy a second subscription.
 
 use super::{ApiRequest, stripe_response};
 use crate::config::SyncSettings;
@@ -11,8 +11,8 @@ use crate::stripe::hosted_session::BuyerSession;
 use crate::sync::error::SyncError;
 use crate::sync::ownership::named_in;
 
-/// A request for the sessions of a customer in which the subject could still buy a subscription. Only those that the
-/// billing endpoints created count.
+/// A request for the sessions of a customer in which the subject could still buy a subscription. Only those
+/// that the billing endpoints created count.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ListOpenSessions {
     pub(crate) customer: CustomerId,
@@ -67,8 +67,8 @@ impl ApiRequest for ExpireSessions {
         StripeApi::new(&settings.stripe).expire_checkout_session(&self.first)
     }
 
-    /// Accepts every outcome: a session that was paid in the meantime cannot be expired, and then the second subscription
-    /// raises an alarm.
+    /// Accepts every outcome: a session that was paid in the meantime cannot be expired, and then the second
+    /// subscription raises an alarm.
     fn read(&self, _: &SyncSettings, _: &Outcome<'_>) -> Result<(), SyncError> {
         Ok(())
     }

@@ -1,4 +1,5 @@
-//! The account of a subject, as one round of reads shows it: its record, its customers, and its subscriptions.
+//! The account of a subject, as one round of reads shows it: its record, its customers, and its
+//! subscriptions.
 
 use super::stripe_state::{Account, StripeState};
 use crate::clerk::billing::SoldItem;

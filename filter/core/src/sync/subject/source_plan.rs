@@ -1,8 +1,8 @@
 //! Combines the plans that the sources grant into one record: the highest counts.
 //!
-//! The target that Stripe's rules compute takes no other source into account. Here the other sources are added:
-//! what Clerk Billing grants, and what a source that was not read grants according to the record, which is
-//! never lowered.
+//! The target that Stripe's rules compute takes no other source into account. Here the other sources are
+//! added: what Clerk Billing grants, and what a source that was not read grants according to the record,
+//! which is never lowered.
 
 use crate::clerk::metadata::{Record, SubscriptionNote};
 use crate::clerk::plan_source::{PlanBeside, PlanSource};
@@ -70,8 +70,9 @@ impl SourcePlan {
     }
 }
 
-/// Returns the target of Stripe's part of the record where the document does not read Stripe: what is recorded,
-/// unless Stripe is released. A plan of unknown origin ends if Clerk Billing grants one, as `is_replaced` says.
+/// Returns the target of Stripe's part of the record where the document does not read Stripe: what is
+/// recorded, unless Stripe is released. A plan of unknown origin ends if Clerk Billing grants one, as
+/// `is_replaced` says.
 pub(super) fn unread_stripe(shown: &Record, is_replaced: bool, is_released: bool) -> Record {
     let recorded = shown.of_stripe();
     let is_known = recorded.granted_by.is_some() || shown.plan_source.is_some();
@@ -89,7 +90,8 @@ pub(super) fn unread_stripe(shown: &Record, is_replaced: bool, is_released: bool
     }
 }
 
-/// Returns the target with the plans of all sources. `of_stripe` is the target if Stripe were the only source.
+/// Returns the target with the plans of all sources. `of_stripe` is the target if Stripe were the only
+/// source.
 pub(super) fn combine(
     plans: &PlanTable,
     shown: &Record,
@@ -118,8 +120,8 @@ pub(super) fn combine(
         let record = Record { plan, subscription, plan_source: None, plan_beside: None, ..of_stripe };
         return CombinedRecord { record, kept_source: None };
     }
-    // Of equal plans, the present source's stays, so that documents with different sources agree; then one that
-    // was read; then Stripe's.
+    // Of equal plans, the present source's stays, so that documents with different sources agree; then one
+    // that was read; then Stripe's.
     let is_present = |of: &SourcePlan| shown.plan_source.as_ref() == Some(&of.source);
     let of_highest = all.iter().copied().filter(|of| worth(of) == highest);
     let Some(best) = of_highest.min_by_key(|of| (!is_present(of), !of.is_read)) else {

@@ -1,9 +1,9 @@
 //! Syncs Clerk's record of one subject with the sources of its plan, in rounds.
 //!
-//! Each round reads all sources in parallel, all customers of the record from Stripe and the billing subscription
-//! from Clerk, compares the result with Clerk's latest response, and writes the differences. The sync is done when
-//! there are none. So every writer checks its write with reads that started after it: even with concurrent
-//! writers, the last one sees the final state.
+//! Each round reads all sources in parallel, all customers of the record from Stripe and the billing
+//! subscription from Clerk, compares the result with Clerk's latest response, and writes the differences. The
+//! sync is done when there are none. So every writer checks its write with reads that started after it: even
+//! with concurrent writers, the last one sees the final state.
 //!
 //! ```text
 //! ReadingClerk ─▶ ReadingSources ─▶ Writing ─▶ ReadingSources …        (another round, at most four)
@@ -222,8 +222,8 @@ impl SubjectSync {
         self.begin_round(state, findings, now, with_invoices)
     }
 
-    /// Begins the next round: requests what every source grants, in parallel. Where no source has anything of the
-    /// subject, the round ends at once.
+    /// Begins the next round: requests what every source grants, in parallel. Where no source has anything of
+    /// the subject, the round ends at once.
     fn begin_round(
         &mut self,
         state: &SyncState,
@@ -466,8 +466,8 @@ impl SubjectSync {
         Ok(requests)
     }
 
-    /// Returns the target: the record with the highest plan of all sources. `account` has Stripe's part of the
-    /// present record `shown`.
+    /// Returns the target: the record with the highest plan of all sources. `account` has Stripe's part of
+    /// the present record `shown`.
     fn target(
         &self,
         state: &SyncState,

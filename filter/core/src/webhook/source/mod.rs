@@ -88,7 +88,8 @@ pub(crate) enum EventWork {
     None(Vec<Report>),
     /// No work can be done, because the event does not name a subject. The report is an alarm.
     NoSubject(Report),
-    /// The event is of another mode or instance, and is not forwarded to the upstream. The report is an alarm.
+    /// The event is of another mode or instance, and is not forwarded to the upstream. The report is an
+    /// alarm.
     NotOurs(Report),
 }
 

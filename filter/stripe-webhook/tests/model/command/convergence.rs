@@ -1,5 +1,5 @@
-//! Tests of the convergence of the command: whichever events were lost, after a run for all subjects Clerk agrees with
-//! Stripe, and a second run writes nothing.
+//! Tests of the convergence of the command: whichever events were lost, after a run for all subjects Clerk
+//! agrees with Stripe, and a second run writes nothing.
 
 use crate::harness::{Model, SUBJECTS, Stripe, changes, final_state, signed};
 use tollgate_core::backfill::Intent;

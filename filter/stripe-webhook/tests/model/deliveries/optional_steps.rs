@@ -1,5 +1,5 @@
-//! Tests that steps which the plan does not depend on cannot fail the sync: notes, reads whose result is known from
-//! another source, and data of other customers.
+//! Tests that steps which the plan does not depend on cannot fail the sync: notes, reads whose result is
+//! known from another source, and data of other customers.
 
 use crate::harness::{Delivered, FakeResponse, Model, OWNER_FROM_KEY, OWNER_KEY, is_to, metadata};
 use serde_json::json;
@@ -177,7 +177,8 @@ fn a_plan_granted_only_by_a_session_is_kept_while_sessions_are_unreadable() {
 
 #[test]
 fn many_subscriptions_without_an_owner_remove_no_plan() {
-    // The customer's metadata names the owner of all of them but one, for which the session names another user.
+    // The customer's metadata names the owner of all of them but one, for which the session names another
+    // user.
     let mut model = model();
     let event = buy(&mut model);
     model.world.stripe.set_price("sub_1", "price_ent");

@@ -1,5 +1,5 @@
-//! Tests of one unreadable part of a response among readable ones: a Checkout Session, a product, the recorded
-//! subscription.
+//! Tests of one unreadable part of a response among readable ones: a Checkout Session, a product, the
+//! recorded subscription.
 
 use crate::harness::{FakeResponse, Model, is_to, metadata};
 use serde_json::json;

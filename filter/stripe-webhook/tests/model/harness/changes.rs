@@ -9,8 +9,8 @@ use tollgate_fixtures::Random;
 pub(crate) const SUBJECTS: [&str; 3] = ["user_0", "user_1", "org_0"];
 const PRICES: [&str; 6] =
     ["price_pro", "price_ent", "price_pro", "price_free", "price_addon", "price_by_product"];
-/// A price that is not mapped to a plan. Only new subscriptions have it: if a granting subscription got it, the
-/// recorded plan would be kept.
+/// A price that is not mapped to a plan. Only new subscriptions have it: if a granting subscription got it,
+/// the recorded plan would be kept.
 const UNMAPPED: &str = "price_new";
 /// The prefixes of the ids of customers and subscriptions that only fill a list.
 pub(crate) const FILLER_CUSTOMER: &str = "cus_f";
@@ -22,8 +22,8 @@ fn key(subject: &str) -> &'static str {
     if subject.starts_with("org_") { "clerk_org_id" } else { "clerk_user_id" }
 }
 
-/// Makes one random change. `unusual` permits many items and items that are not mapped to a plan; `may_move` returns
-/// whether ownership may move away from the given subjects (see the properties in `convergence`).
+/// Makes one random change. `unusual` permits many items and items that are not mapped to a plan; `may_move`
+/// returns whether ownership may move away from the given subjects (see the properties in `convergence`).
 pub(crate) fn change(
     stripe: &mut Stripe,
     random: &mut Random,
@@ -111,7 +111,8 @@ fn change_status(stripe: &mut Stripe, random: &mut Random) {
     let Some(id) = any_subscription(stripe, random) else { return };
     match random.below(10) {
         0..=4 => drop(stripe.set_status(&id, "canceled")),
-        // If the price is not mapped to a plan, only an earlier state of Stripe shows what the renewal was for.
+        // If the price is not mapped to a plan, only an earlier state of Stripe shows what the renewal was
+        // for.
         5 if stripe.subscriptions[&id].prices.iter().any(|price| price == UNMAPPED) => {}
         5 => drop(stripe.fail_payment(&id, "subscription_cycle")),
         6 => drop(stripe.set_status(&id, "unpaid")),
@@ -161,9 +162,9 @@ fn move_customer(
     });
 }
 
-/// Writes the notes of the previous release about a session's owner. An owner in the session's metadata is copied under
-/// the merchant's keys to the subscription, and to the customer if it has none; an owner in `client_reference_id` is
-/// copied to the subscription, with a mark.
+/// Writes the notes of the previous release about a session's owner. An owner in the session's metadata is
+/// copied under the merchant's keys to the subscription, and to the customer if it has none; an owner in
+/// `client_reference_id` is copied to the subscription, with a mark.
 fn write_notes_of_previous_release(
     stripe: &mut Stripe,
     random: &mut Random,

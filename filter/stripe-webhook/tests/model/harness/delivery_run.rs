@@ -66,8 +66,8 @@ pub(crate) struct DeliveryRun {
     pub(crate) end: Option<DeliveryEnd>,
     /// Log lines, each with its fields.
     pub(crate) lines: Vec<Value>,
-    /// All callouts so far, for example `GET /v1/users/user_1`, each with its round trip. The first round trip is 1; a
-    /// callout that is sent when another one ends has the number after that one's.
+    /// All callouts so far, for example `GET /v1/users/user_1`, each with its round trip. The first round
+    /// trip is 1; a callout that is sent when another one ends has the number after that one's.
     pub(crate) sent: Vec<(usize, String)>,
 }
 
@@ -76,7 +76,8 @@ pub(crate) struct CalloutInFlight {
     id: u32,
     pub(crate) round_trip: usize,
     pub(crate) callout: Callout,
-    /// The result that the filter will get. `None` until the test has decided whether the callout takes effect.
+    /// The result that the filter will get. `None` until the test has decided whether the callout takes
+    /// effect.
     pub(crate) result: Option<CalloutResult>,
 }
 
@@ -139,8 +140,8 @@ impl DeliveryRun {
         replica.end(self.request_id);
     }
 
-    /// Ends the request, with or without a response. Returns the callouts in progress that would change something if
-    /// they still reached the service.
+    /// Ends the request, with or without a response. Returns the callouts in progress that would change
+    /// something if they still reached the service.
     pub(crate) fn close(self, replica: &mut Replica) -> Vec<Callout> {
         replica.end(self.request_id);
         let unfinished = self.in_flight.into_iter().filter(|call| call.result.is_none());

@@ -1,5 +1,5 @@
-//! The expected state in Clerk, computed from Stripe's state alone and in the simplest way: no record, no history,
-//! no rounds.
+//! The expected state in Clerk, computed from Stripe's state alone and in the simplest way: no record, no
+//! history, no rounds.
 
 use super::stripe::{FORMER_MARK_KEY, FakeCustomer, FakeMetadata, FakeSubscription, Presence, Stripe};
 
@@ -32,8 +32,8 @@ pub(crate) fn named(metadata: &FakeMetadata) -> Option<String> {
     metadata.get("clerk_org_id").or(metadata.get("clerk_user_id")).filter(|id| !id.is_empty()).cloned()
 }
 
-/// Returns the rank that a subscription grants; `None` if it grants nothing. A past-due subscription is within its
-/// grace period, and grants at most the plan that was to be renewed when the first payment failed.
+/// Returns the rank that a subscription grants; `None` if it grants nothing. A past-due subscription is
+/// within its grace period, and grants at most the plan that was to be renewed when the first payment failed.
 pub(crate) fn rank(stripe: &Stripe, subscription: &FakeSubscription) -> Option<usize> {
     let sold = sold(&subscription.prices);
     match subscription.status {

@@ -1,5 +1,5 @@
-//! The harness of the model: Stripe and Clerk in memory, a gateway between them, and the code that runs one delivery,
-//! the command, or a random schedule.
+//! The harness of the model: Stripe and Clerk in memory, a gateway between them, and the code that runs one
+//! delivery, the command, or a random schedule.
 
 pub(crate) mod changes;
 mod clerk;

@@ -31,8 +31,8 @@ fn a_customer_of_any_id_is_synced_and_kept_on_the_list() {
             subject.customers("stripe_customers").into_iter().map(str::to_owned).collect::<Vec<_>>()
         };
         assert_eq!(listed(&model), [customer]);
-        // The subscription of another customer of the user ends. The plan stays, because the first customer is in the
-        // record.
+        // The subscription of another customer of the user ends. The plan stays, because the first customer
+        // is in the record.
         model.world.stripe.add_customer("cus_2", &USER);
         let second = model.world.stripe.add_subscription("sub_2", "cus_2", "price_pro", &[]);
         model.deliver(second);

@@ -169,8 +169,8 @@ fn what_the_former_release_noted_of_a_session_stays_the_merchants() {
     buy(&mut model, "sub_2", "price_ent", Some("org_2"), None);
     assert_eq!(plans(&model, &["org_1", "org_2"]), ["pro", "enterprise"]);
 
-    // A gateway of the previous release gave it to the organization in the customer's metadata; the next event
-    // corrects that.
+    // A gateway of the previous release gave it to the organization in the customer's metadata; the next
+    // event corrects that.
     let record = &mut model.world.clerk.subjects.get_mut("org_1").unwrap();
     record.public["plan"] = json!("enterprise");
     record.private["stripe_subscription"] = json!("sub_2");

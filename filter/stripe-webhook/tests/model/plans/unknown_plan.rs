@@ -1,5 +1,5 @@
-//! Tests of a recorded plan that the configuration does not have: during a rollout, after a rollback, or after the plan
-//! was removed.
+//! Tests of a recorded plan that the configuration does not have: during a rollout, after a rollback, or
+//! after the plan was removed.
 
 use crate::harness::{Delivered, FakeMetadata, Model, START_S, document, document_with_plans};
 use serde_json::{Value, json};

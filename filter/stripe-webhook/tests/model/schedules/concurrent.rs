@@ -89,8 +89,8 @@ impl TwoReplicas {
 
 #[test]
 fn the_last_of_two_writers_with_different_snapshots_repairs_the_record() {
-    // Each delivery writes only the differences to the record that it read: the older one a status, the newer one a
-    // plan, or both.
+    // Each delivery writes only the differences to the record that it read: the older one a status, the newer
+    // one a plan, or both.
     for (why, price, status) in
         [("another field", "price_ent", "past_due"), ("the same", "price_ent", "trialing")]
     {
@@ -163,8 +163,8 @@ fn two_customers_of_one_user_at_the_same_time_on_two_replicas() {
     }
 }
 
-/// Returns a delivery about customer 2 that is about to remove customer 1, which had no subscription, from the record.
-/// Meanwhile customer 1 has bought another subscription.
+/// Returns a delivery about customer 2 that is about to remove customer 1, which had no subscription, from
+/// the record. Meanwhile customer 1 has bought another subscription.
 fn about_to_remove(replicas: &mut TwoReplicas) -> (usize, ReplicaDelivery) {
     replicas.stripe().add_customer("cus_1", &[]);
     replicas.stripe().add_customer("cus_2", &[]);

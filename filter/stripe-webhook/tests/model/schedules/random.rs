@@ -1,5 +1,5 @@
-//! Tests of convergence: after deliveries in any order, with duplicates, delays, failures, and aborts, Clerk agrees
-//! with Stripe, and a plan that was paid all the time is never removed.
+//! Tests of convergence: after deliveries in any order, with duplicates, delays, failures, and aborts, Clerk
+//! agrees with Stripe, and a plan that was paid all the time is never removed.
 
 use crate::harness::{Schedule, document};
 use serde_json::{Value, json};
@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 const SCHEDULES: u64 = 10_000;
 const THREADS: u64 = 4;
 
-/// Reads a setting from the environment: the number of schedules (`TOLLGATE_SCHEDULES=1000000`) or the first seed
-/// (`TOLLGATE_SEED=77`).
+/// Reads a setting from the environment: the number of schedules (`TOLLGATE_SCHEDULES=1000000`) or the first
+/// seed (`TOLLGATE_SEED=77`).
 fn setting(name: &str) -> Option<u64> {
     std::env::vars().find(|(known, _)| known == name).map(|(_, value)| value.parse().unwrap())
 }
@@ -45,7 +45,8 @@ fn each_change_is_logged_once_and_none_is_lost() {
         schedule.run().unwrap_or_else(|why| panic!("seed {seed}: {why}"));
         for (subject, audited) in &schedule.audited {
             let trace = || schedule.trace.join("\n");
-            // The other members may change back and forth between two subscriptions of one plan; each time is a change.
+            // The other members may change back and forth between two subscriptions of one plan; each time is
+            // a change.
             let plans: Vec<_> = audited.iter().filter(|[old, new, _]| old != new).collect();
             let twice = plans.windows(2).find(|pair| pair[0] == pair[1]);
             assert_eq!(twice, None, "seed {seed}: {subject} {audited:#?}\n{}", trace());

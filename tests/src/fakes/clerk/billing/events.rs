@@ -48,8 +48,8 @@ impl ClerkEvent {
         self.json["type"].as_str().unwrap_or_default()
     }
 
-    /// Returns the body and the header fields of a delivery, signed with each of these secrets (`whsec_…`) at `now`
-    /// (Unix seconds).
+    /// Returns the body and the header fields of a delivery, signed with each of these secrets (`whsec_…`) at
+    /// `now` (Unix seconds).
     pub fn signed(&self, secrets: &[&str], now: i64) -> (Vec<u8>, Vec<(&'static str, String)>) {
         let body = serde_json::to_vec(&self.json).expect("a JSON value can be written");
         let fields = signed_fields(&self.id, secrets, &now.to_string(), &body);
@@ -173,7 +173,8 @@ fn payer(of: &BillingSubscription) -> Value {
     })
 }
 
-/// Returns an attempt to pay an item, as its events show it. That of an organization names only the user who pays.
+/// Returns an attempt to pay an item, as its events show it. That of an organization names only the user who
+/// pays.
 pub(super) fn payment_attempt(
     id: &str,
     of: &BillingSubscription,

@@ -1,5 +1,5 @@
-//! The parameters with which a Checkout Session can be created in API version 2026-10-28.endive, which no longer has
-//! `payment_method_types`.
+//! The parameters with which a Checkout Session can be created in API version 2026-10-28.endive, which no
+//! longer has `payment_method_types`.
 
 /// The parameters that this fake supports.
 pub(super) const SUPPORTED: [&str; 32] = [

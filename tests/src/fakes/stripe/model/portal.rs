@@ -37,7 +37,8 @@ pub struct PortalSession {
 }
 
 impl PortalSession {
-    /// Returns whether its URL leads to the portal: it must be opened within five minutes, and lasts an hour then.
+    /// Returns whether its URL leads to the portal: it must be opened within five minutes, and lasts an hour
+    /// then.
     pub fn is_valid(&self, now: i64) -> bool {
         now < self.created + if self.is_opened { 3600 } else { 300 }
     }

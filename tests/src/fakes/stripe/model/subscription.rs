@@ -28,7 +28,8 @@ pub struct CancellationDetails {
     pub feedback: Option<String>,
 }
 
-/// A change that is applied when its invoice is paid: <https://docs.stripe.com/billing/subscriptions/pending-updates>.
+/// A change that is applied when its invoice is paid:
+/// <https://docs.stripe.com/billing/subscriptions/pending-updates>.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PendingUpdate {
     /// The invoice that must be paid.
@@ -82,8 +83,8 @@ pub struct Subscription {
     pub pending_lines: Vec<InvoiceLine>,
     /// Why it ends.
     pub cancellation_details: CancellationDetails,
-    /// `cancel`, `pause`, or `create_invoice`: what it does without a card at the end of its trial. `None` stands for
-    /// the last.
+    /// `cancel`, `pause`, or `create_invoice`: what it does without a card at the end of its trial. `None`
+    /// stands for the last.
     pub missing_payment_method: Option<String>,
 }
 

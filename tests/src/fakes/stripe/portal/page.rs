@@ -111,7 +111,8 @@ impl Account {
 
     fn cancel_in_portal(&mut self, id: &str) {
         let end = self.subscription(id).period_end();
-        // Subscriptions with flexible billing get a date: https://docs.stripe.com/billing/subscriptions/cancel
+        // Subscriptions with flexible billing get a date:
+        // https://docs.stripe.com/billing/subscriptions/cancel
         let cancellation =
             if self.portal_sets_cancel_at { Cancellation::At(end) } else { Cancellation::AtPeriodEnd };
         self.cancel_or_resume(id, cancellation);

@@ -8,8 +8,8 @@ use super::super::error::StripeError;
 use super::super::expand;
 use super::super::model::{PhaseItem, Price, SchedulePhase, SubscriptionSchedule};
 
-/// The parameters that the fake supports, in API version 2026-10-28.endive: `iterations` was removed from phases
-/// in 2025-09-30.clover.
+/// The parameters that the fake supports, in API version 2026-10-28.endive: `iterations` was removed from
+/// phases in 2025-09-30.clover.
 const SUPPORTED: [&str; 14] = [
     "end_behavior",
     "expand[#]",

@@ -107,8 +107,8 @@ impl Account {
         }
     }
 
-    /// Changes the price of a subscription's first item and charges for the change at once, as the customer portal
-    /// does.
+    /// Changes the price of a subscription's first item and charges for the change at once, as the customer
+    /// portal does.
     pub(in super::super) fn change_price(&mut self, id: &str, price: &str) -> Result<(), StripeError> {
         let subscription = self.subscription(id).clone();
         let mut items = subscription.items.clone();

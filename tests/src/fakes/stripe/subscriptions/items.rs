@@ -1,5 +1,5 @@
-//! The items of a subscription after a change. An entry with an id changes or deletes an item; one without adds an
-//! item, as Stripe does.
+//! The items of a subscription after a change. An entry with an id changes or deletes an item; one without
+//! adds an item, as Stripe does.
 
 use super::super::endpoints::Call;
 use super::super::error::StripeError;
@@ -9,8 +9,8 @@ use super::super::model::{Item, Price, Subscription};
 const QUANTITY_MAX: i64 = 999_999;
 
 impl Call<'_> {
-    /// Reads the entries below `array` and returns all items after them. A new item has an empty id, and an item has
-    /// the period of before.
+    /// Reads the entries below `array` and returns all items after them. A new item has an empty id, and an
+    /// item has the period of before.
     pub(in super::super) fn changed_items(
         &self,
         array: &str,

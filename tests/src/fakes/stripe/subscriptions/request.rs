@@ -5,8 +5,8 @@ use super::super::error::StripeError;
 use super::super::model::{CancellationDetails, Item, StripeMetadata, Subscription};
 use super::proration::ProrationBehavior;
 
-/// The parameters that the fake supports, in API version 2026-10-28.endive: `billing_cycle_anchor` is an object, no
-/// longer a string.
+/// The parameters that the fake supports, in API version 2026-10-28.endive: `billing_cycle_anchor` is an
+/// object, no longer a string.
 const SUPPORTED: [&str; 17] = [
     "billing_cycle_anchor[type]",
     "cancel_at",

@@ -1,5 +1,5 @@
-//! Counts one request in the local store: loads the bucket, adds the request's cost, and swaps the bucket; repeats if
-//! another worker has changed the bucket.
+//! Counts one request in the local store: loads the bucket, adds the request's cost, and swaps the bucket;
+//! repeats if another worker has changed the bucket.
 
 use super::{LocalStore, SeedProgress, SeedUpdate};
 use crate::alarm::{Alarm, AlarmCode};

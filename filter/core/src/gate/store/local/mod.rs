@@ -1,5 +1,5 @@
-//! The local store's tables of counters, and the shared seed that all workers of the process use to locate the
-//! counters.
+//! The local store's tables of counters, and the shared seed that all workers of the process use to locate
+//! the counters.
 
 mod counting;
 mod reading;
@@ -56,8 +56,8 @@ enum SeedProgress {
 }
 
 impl LocalStore {
-    /// Creates a store in which the counters of signed-in callers take at most `memory_mb`. `own_seed` becomes
-    /// the shared seed if this is the first worker of the process.
+    /// Creates a store in which the counters of signed-in callers take at most `memory_mb`. `own_seed`
+    /// becomes the shared seed if this is the first worker of the process.
     pub(in crate::gate) fn new(namespace: &str, own_seed: Seed, memory_mb: u64) -> Self {
         LocalStore { namespace: namespace.to_owned(), own_seed, memory_mb, tables: OnceCell::new() }
     }

@@ -26,8 +26,8 @@ use std::time::Duration;
 
 /// The maximum number of counters of signed-in callers that a worker remembers.
 const SIGNED_IN_MAX: usize = 10_000;
-/// The maximum number of counters of anonymous callers. A client can have many addresses, so these have their own limit
-/// and never displace the counters of signed-in callers.
+/// The maximum number of counters of anonymous callers. A client can have many addresses, so these have their
+/// own limit and never displace the counters of signed-in callers.
 const ANONYMOUS_MAX: usize = 2_500;
 
 /// The store in envoyproxy/ratelimit.

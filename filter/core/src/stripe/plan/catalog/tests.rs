@@ -16,7 +16,8 @@ fn price(id: &str, lookup_key: &str, metadata: &[(&str, &str)], product: &str) -
     }
 }
 
-/// Returns what an item sells, in short: a plan's name, `add-on`, `nothing`, `needs prod_…`, or the alarm's text.
+/// Returns what an item sells, in short: a plan's name, `add-on`, `nothing`, `needs prod_…`, or the alarm's
+/// text.
 fn sells(world: &World, price: &Price) -> String {
     match world.catalog().sells(price, &world.products) {
         Sells::Plan(rank) => world.plans.get(rank).name.clone(),

@@ -1,4 +1,5 @@
-//! Plans and subscriptions for the tests of plan resolution. Each is small, and a test changes the part that it checks.
+//! Plans and subscriptions for the tests of plan resolution. Each is small, and a test changes the part that
+//! it checks.
 
 use crate::ids::{CustomerId, ProductId, SubscriptionId};
 use crate::plan_table::{Plan, PlanTable, Rank};
@@ -23,7 +24,8 @@ pub(in crate::stripe::plan) fn set(texts: &[&str]) -> BTreeSet<String> {
     texts.iter().map(|text| (*text).to_owned()).collect()
 }
 
-/// Returns the plans free < pro < enterprise. A price, a lookup key, or a product sells pro; a price sells enterprise.
+/// Returns the plans free < pro < enterprise. A price, a lookup key, or a product sells pro; a price sells
+/// enterprise.
 pub(in crate::stripe::plan) fn plans() -> PlanTable {
     let plan = |name: &str, prices, lookup_keys, products| Plan {
         name: name.to_owned(),
@@ -77,8 +79,8 @@ impl World {
     pub(in crate::stripe::plan) fn recorded(mut self, plan: &'static str, granting: &str) -> Self {
         self.recorded = plan;
         self.granting = SubscriptionId::parse(granting).ok();
-        // Records of earlier releases note nothing else: the recorded plan is the one that the subscription granted
-        // when it was last paid.
+        // Records of earlier releases note nothing else: the recorded plan is the one that the subscription
+        // granted when it was last paid.
         match self.plans.rank_of(plan) {
             Some(_) => self.paid(granting, plan),
             None => self,

@@ -1,4 +1,5 @@
-//! Tests of missing and unreadable data: which data is requested, and that its lack neither grants nor removes a plan.
+//! Tests of missing and unreadable data: which data is requested, and that its lack neither grants nor
+//! removes a plan.
 #![allow(clippy::arithmetic_side_effects)]
 
 use super::fixture::*;

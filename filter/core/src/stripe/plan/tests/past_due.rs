@@ -1,4 +1,5 @@
-//! Tests of the plan that a subscription grants after a failed payment: grace, changes of plan, the last paid plan.
+//! Tests of the plan that a subscription grants after a failed payment: grace, changes of plan, the last paid
+//! plan.
 
 #![allow(clippy::arithmetic_side_effects)]
 

@@ -1,5 +1,5 @@
-//! Tests of subscriptions that map to no plan, of unknown statuses, and of recorded plans that the configuration does
-//! not have: what they keep, and what raises an alarm.
+//! Tests of subscriptions that map to no plan, of unknown statuses, and of recorded plans that the
+//! configuration does not have: what they keep, and what raises an alarm.
 #![allow(clippy::arithmetic_side_effects)]
 
 use super::fixture::*;

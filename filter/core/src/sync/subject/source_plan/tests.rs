@@ -172,8 +172,8 @@ fn a_plan_that_is_not_configured_is_kept() {
 }
 
 proptest! {
-    /// A record is written by documents of any sources in any order, while both truths change. Each keeps what
-    /// it does not read as it was read last, so the last of those that read both shows the highest.
+    /// A record is written by documents of any sources in any order, while both truths change. Each keeps
+    /// what it does not read as it was read last, so the last of those that read both shows the highest.
     #[test]
     fn documents_with_different_sources_agree(
         steps in proptest::collection::vec((0..3_u8, 0..4_usize, 0..4_usize), 1..12)

@@ -1,4 +1,5 @@
-//! The work that an event of Clerk needs. The event only says whose state may have changed; it grants nothing.
+//! The work that an event of Clerk needs. The event only says whose state may have changed; it grants
+//! nothing.
 
 use super::ClerkSource;
 use crate::alarm::{Alarm, AlarmCode};

@@ -8,8 +8,8 @@ use tollgate_driver::memory::SharedData;
 
 /// The maximum number of deliveries in progress.
 const RUNNING_MAX: usize = 4;
-/// The time by which the signature of a retry is later than all others. The clock of a schedule advances little, so
-/// that deliveries can run in parallel.
+/// The time by which the signature of a retry is later than all others. The clock of a schedule advances
+/// little, so that deliveries can run in parallel.
 const RETRY_AFTER_S: u64 = 62;
 
 /// An event's delivery with its retries. A duplicate has a chain of its own.

@@ -1,5 +1,5 @@
-//! The state after each change, to find a plan that a delivery took away although a source granted it throughout,
-//! and the check of the final state.
+//! The state after each change, to find a plan that a delivery took away although a source granted it
+//! throughout, and the check of the final state.
 
 use super::Documents;
 use super::sale::{SUBJECTS, customer, rank_at_clerk, rank_at_stripe};
@@ -39,8 +39,8 @@ impl GrantHistory {
         self.snapshots.len() - 1
     }
 
-    /// Returns what every delivery can know. A customer at Stripe that Clerk's record does not list is only known to
-    /// deliveries about it. A document with one source only knows of the other what the record says.
+    /// Returns what every delivery can know. A customer at Stripe that Clerk's record does not list is only
+    /// known to deliveries about it. A document with one source only knows of the other what the record says.
     fn ranks(&self, world: &World, subject: &str) -> GrantedRanks {
         let record = &world.clerk.subjects[subject];
         let lists = ["stripe_customers", "stripe_customers_removed"].map(|name| record.customers(name));

@@ -1,5 +1,6 @@
-//! Stripe and Clerk Billing together: in whatever order the events of both arrive, and whichever replica handles
-//! them, Clerk shows the higher plan in the end, and no delivery takes away what a source grants throughout.
+//! Stripe and Clerk Billing together: in whatever order the events of both arrive, and whichever replica
+//! handles them, Clerk shows the higher plan in the end, and no delivery takes away what a source grants
+//! throughout.
 
 mod history;
 mod sale;
