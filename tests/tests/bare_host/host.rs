@@ -180,16 +180,19 @@ fn requests(linker: &mut Linker<State>) -> Linked {
             return_bytes(&mut guest, &fields, data, size)
         },
     )?;
-    linker.func_wrap(
-        "env",
-        "proxy_replace_header_map_value",
-        |mut guest: Guest<'_>, _: u32, name: u32, name_size: u32, value: u32, value_size: u32| {
-            let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
-            let (name, value) = (text(read(&guest, name, name_size)), text(read(&guest, value, value_size)));
-            guest.data_mut().set_headers.insert(name, value);
-            OK
-        },
-    )?;
+    for function in ["proxy_add_header_map_value", "proxy_replace_header_map_value"] {
+        linker.func_wrap(
+            "env",
+            function,
+            |mut guest: Guest<'_>, _: u32, name: u32, name_size: u32, value: u32, value_size: u32| {
+                let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+                let (name, value) =
+                    (text(read(&guest, name, name_size)), text(read(&guest, value, value_size)));
+                guest.data_mut().set_headers.insert(name, value);
+                OK
+            },
+        )?;
+    }
     linker.func_wrap(
         "env",
         "proxy_send_local_response",
