@@ -5,6 +5,18 @@ use super::*;
 use serde_json::{Value, json};
 
 #[test]
+fn an_empty_list_of_parties_is_one_error() {
+    let document = with(whole(), "/plan_gate/authorized_parties", json!([]));
+    let document = match document.pointer("/billing/return_origins") {
+        Some(_) => without(document, "/billing/return_origins"),
+        None => document,
+    };
+    let errors = check(&text(&document)).expect_err("it is empty");
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    assert_eq!(errors[0].path, "plan_gate.authorized_parties");
+}
+
+#[test]
 fn a_billing_section_out_of_bounds_is_refused() {
     let set = |path: &'static str, value| (path, Some(value));
     let cases = [
