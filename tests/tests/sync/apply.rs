@@ -11,7 +11,7 @@ async fn a_dry_run_shows_what_apply_does() {
     shop.subscriber("a", "price_pro");
     let dry = shop.sync(&["--all"]).await;
     assert_eq!((dry.code, shop.writes()), (Some(0), 0), "{dry:?}");
-    let row = "user_a   -         pro        sub_a is active  cus_a";
+    let row = "user_a   -         pro       sub_a is active  cus_a";
     assert!(dry.out.contains(row), "{}", dry.out);
     assert!(dry.out.contains("1 checked, 1 to change, 0 owners to note at Stripe, 0 failed"), "{}", dry.out);
     let command = dry.out.lines().last().unwrap_or_default();

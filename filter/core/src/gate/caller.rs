@@ -28,7 +28,7 @@ pub(crate) struct Caller {
 /// An error in the plan of a token or a record, because of which the default plan or a part of the claim is
 /// used.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum PlanClaimError {
+pub(crate) enum CallerPlanError {
     /// The configuration has no plan with this name.
     Unknown(String),
     /// No plan has these slugs of Clerk Billing.
@@ -50,7 +50,7 @@ impl Caller {
         session: Session,
         gate: &PlanGateSettings,
         plans: &PlanTable,
-    ) -> (Self, Option<PlanClaimError>) {
+    ) -> (Self, Option<CallerPlanError>) {
         let subject = subject(&session, gate.subject);
         let (named, fault) = match &subject {
             Some(subject) => named_plan(&session, subject, gate, plans),
@@ -72,7 +72,7 @@ impl Caller {
     }
 }
 
-impl PlanClaimError {
+impl CallerPlanError {
     /// Returns the reports for operators: a count for each token or record, and a log line for each plan once
     /// a minute.
     pub(crate) fn reports(
@@ -83,13 +83,13 @@ impl PlanClaimError {
         now: Micros,
     ) -> Vec<Report> {
         let (found, cure) = match self {
-            PlanClaimError::Unknown(plan) => {
+            CallerPlanError::Unknown(plan) => {
                 (std::slice::from_ref(plan), "add the plan to `plans`, or correct it in Clerk")
             }
-            PlanClaimError::UnknownSlugs(slugs) => {
+            CallerPlanError::UnknownSlugs(slugs) => {
                 (slugs.as_slice(), "add the slug to the `clerk_plan` of a plan in `plans`")
             }
-            PlanClaimError::Unreadable(error) => {
+            CallerPlanError::Unreadable(error) => {
                 (std::slice::from_ref(error), "correct the session token's claims in Clerk")
             }
         };
@@ -130,23 +130,23 @@ fn named_plan(
     subject: &Subject,
     gate: &PlanGateSettings,
     plans: &PlanTable,
-) -> (NamedPlan, Option<PlanClaimError>) {
+) -> (NamedPlan, Option<CallerPlanError>) {
     let sources = gate.plan_claims.sources(subject);
     let none = NamedPlan::default_of(plans);
     match plan_claim::read(sources, &session.claims, subject) {
         Ok(PlanClaim::Absent) => (none, None),
         Ok(PlanClaim::Named { plan, grace_until }) => match plans.rank_of(&plan) {
             Some(rank) => (NamedPlan { plan: rank, grace_until, ..none }, None),
-            None => (none, Some(PlanClaimError::Unknown(plan))),
+            None => (none, Some(CallerPlanError::Unknown(plan))),
         },
         Ok(PlanClaim::Billing { plans: slugs, features }) => {
             let highest = slugs.iter().filter_map(|slug| plans.rank_of_clerk_slug(slug)).max();
             let is_unknown = |slug: &String| plans.rank_of_clerk_slug(slug).is_none();
             let unknown: Vec<String> = slugs.into_iter().filter(is_unknown).collect();
-            let fault = (!unknown.is_empty()).then_some(PlanClaimError::UnknownSlugs(unknown));
+            let fault = (!unknown.is_empty()).then_some(CallerPlanError::UnknownSlugs(unknown));
             (NamedPlan { plan: highest.unwrap_or(none.plan), features, ..none }, fault)
         }
-        Err(error) => (none, Some(PlanClaimError::Unreadable(error.to_string()))),
+        Err(error) => (none, Some(CallerPlanError::Unreadable(error.to_string()))),
     }
 }
 

@@ -7,7 +7,7 @@ use crate::alarm::{Alarm, AlarmCode};
 use crate::clerk::api::{self, ClerkApiError};
 use crate::clerk::billing::{BillingRead, ClerkPlanRules, ClerkResolution};
 use crate::clerk::metadata::Record;
-use crate::gate::caller::PlanClaimError;
+use crate::gate::caller::CallerPlanError;
 use crate::gate::metrics::GateEvent;
 use crate::gate::worker::GateWorker;
 use crate::http::Outcome;
@@ -76,7 +76,7 @@ impl GateWorker {
             RecordedPlan::None => ConfirmedPlan::Plan(self.plans.default_rank()),
             RecordedPlan::Known(plan) => ConfirmedPlan::Plan(plan),
             RecordedPlan::Unknown(name) => {
-                let fault = PlanClaimError::Unknown(name.to_owned());
+                let fault = CallerPlanError::Unknown(name.to_owned());
                 reports.extend(fault.reports(&self.metrics, &mut self.reported, Some(subject), now));
                 ConfirmedPlan::Unknown { name_hash: plan_hash(name) }
             }
