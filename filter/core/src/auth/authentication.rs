@@ -55,7 +55,13 @@ pub(crate) enum AuthProgress<V> {
     /// The token is valid. The filter passes what it keeps of it to [`AuthState::remember`].
     Verified(Box<VerifiedToken>),
     /// The request has no valid token.
-    Failed(AuthFailure),
+    Failed {
+        /// The reason.
+        error: AuthError,
+        /// Whether the request may pass as anonymous if its rule allows that. False if the token in the
+        /// Authorization field is not valid, or if a cookie could not be checked.
+        is_anonymous: bool,
+    },
     /// The host must verify a signature, or wait for the keys.
     Perform(Box<Authentication>, Action),
     /// The keys must be fetched for all requests of the worker thread. The filter starts the inquiry and
@@ -68,16 +74,6 @@ pub(crate) enum AuthProgress<V> {
 pub(crate) struct VerifiedToken {
     jws: Jws,
     session: Session,
-}
-
-/// A request without a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct AuthFailure {
-    /// The reason.
-    pub(crate) error: AuthError,
-    /// Whether the request may pass as anonymous if its rule allows that. False if the token in the
-    /// Authorization field is not valid, or if a cookie could not be checked.
-    pub(crate) is_anonymous: bool,
 }
 
 impl VerifiedToken {
@@ -112,7 +108,9 @@ impl Authentication {
                 let error = TokenError::Malformed("the request has more cookies than the gateway reads");
                 (VecDeque::new(), false, error)
             }
-            Err(error) => return failed(AuthError::Token(error), false),
+            Err(error) => {
+                return AuthProgress::Failed { error: AuthError::Token(error), is_anonymous: false };
+            }
         };
         let authentication = Box::new(Authentication {
             tokens,
@@ -160,7 +158,10 @@ impl Authentication {
                     let tokens = self.tokens.iter().map(Vec::len).chain([jws.byte_len(), self.other_bytes]);
                     self.hold = state.waiting.hold(tokens.fold(0, usize::saturating_add));
                     if self.hold.is_none() {
-                        return failed(AuthError::TooManyWaiting, false);
+                        return AuthProgress::Failed {
+                            error: AuthError::TooManyWaiting,
+                            is_anonymous: false,
+                        };
                     }
                     self.looking_up = Some((jws, true));
                     return AuthProgress::Perform(self, Action::AwaitInquiry(inquiry));
@@ -202,9 +203,9 @@ impl Authentication {
     fn end<V>(&self, state: &AuthState<V>) -> AuthProgress<V> {
         if self.keys_unavailable {
             let is_anonymous = !self.in_header && !state.keyring.is_empty();
-            return failed(AuthError::KeysUnavailable, is_anonymous);
+            return AuthProgress::Failed { error: AuthError::KeysUnavailable, is_anonymous };
         }
-        failed(AuthError::Token(self.error), !self.in_header)
+        AuthProgress::Failed { error: AuthError::Token(self.error), is_anonymous: !self.in_header }
     }
 
     /// Continues with the result of a signature's verification.
@@ -219,7 +220,9 @@ impl Authentication {
             (Verification::Unsupported, Some(check), Some(key)) => {
                 check(key.spki(), jws.signature(), jws.signing_input())
             }
-            (Verification::Unsupported, _, _) => return failed(AuthError::SignaturesUnsupported, false),
+            (Verification::Unsupported, _, _) => {
+                return AuthProgress::Failed { error: AuthError::SignaturesUnsupported, is_anonymous: false };
+            }
             (verification, _, _) => verification,
         };
         keys.pop_front();
@@ -284,10 +287,6 @@ fn newest_first<V: AsRef<Session>>(
         *is_known || unseen <= SIGNATURES_MAX
     });
     (dated.into_iter().map(|(_, token, _)| token.to_vec()).collect(), error)
-}
-
-fn failed<V>(error: AuthError, is_anonymous: bool) -> AuthProgress<V> {
-    AuthProgress::Failed(AuthFailure { error, is_anonymous })
 }
 
 #[cfg(test)]

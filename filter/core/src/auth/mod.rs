@@ -14,7 +14,7 @@ mod state;
 pub mod token;
 mod token_cache;
 
-pub(crate) use authentication::{AuthFailure, AuthProgress, Authentication, VerifiedToken};
+pub(crate) use authentication::{AuthProgress, Authentication, VerifiedToken};
 pub(crate) use error::AuthError;
 pub use state::KeySource;
 pub(crate) use state::{AuthState, KeyFetchResult};

@@ -19,7 +19,7 @@ use super::start::start;
 use super::worker::{BillingInquiryPurpose, BillingWorker};
 use super::{metrics, plans};
 use crate::auth::token::location::{self, TokenLocation};
-use crate::auth::{AuthFailure, AuthProgress, Authentication};
+use crate::auth::{AuthProgress, Authentication};
 use crate::cors;
 use crate::held::Hold;
 use crate::http::{Forward, HeaderMap, Outcome, Reply};
@@ -227,9 +227,7 @@ impl BillingRequest {
                 let caller = worker.auth.remember(&bytes, caller);
                 self.handle_caller(worker, now, caller)
             }
-            AuthProgress::Failed(AuthFailure { error, .. }) => {
-                self.reply(worker, Err(BillingError::Auth(error)))
-            }
+            AuthProgress::Failed { error, .. } => self.reply(worker, Err(BillingError::Auth(error))),
         }
     }
 

@@ -36,7 +36,7 @@ use super::store::{CounterReading, Counting};
 use super::usage::{UsageRequest, UsageRequestKind};
 use super::worker::{GateWorker, Purpose};
 use crate::alarm::{Alarm, AlarmCode};
-use crate::auth::{AuthFailure, AuthProgress, Authentication, VerifiedToken};
+use crate::auth::{AuthProgress, Authentication, VerifiedToken};
 use crate::config::{Rule, Unmatched};
 use crate::cors;
 use crate::http::{HeaderMap, Outcome};
@@ -269,7 +269,7 @@ impl GateRequest {
                 let principal = principal(worker, caller, now);
                 self.decide(worker, now, principal)
             }
-            AuthProgress::Failed(AuthFailure { error, is_anonymous }) => {
+            AuthProgress::Failed { error, is_anonymous } => {
                 let anonymous = self.rule(worker).and_then(|rule| rule.anonymous);
                 match anonymous {
                     Some(plan) if is_anonymous => {
