@@ -45,20 +45,7 @@ impl SubjectRequest {
 
     /// Returns the callout.
     pub(crate) fn callout(&self, settings: &SyncSettings, scope: &str) -> Callout {
-        match self {
-            SubjectRequest::Record(request) => request.callout(settings, scope),
-            SubjectRequest::Write(request) => request.callout(settings, scope),
-            SubjectRequest::Billing(request) => request.callout(settings, scope),
-            SubjectRequest::Subscriptions(request) => request.callout(settings, scope),
-            SubjectRequest::Recorded(request) => request.callout(settings, scope),
-            SubjectRequest::Items(request) => request.callout(settings, scope),
-            SubjectRequest::Sessions(request) => request.callout(settings, scope),
-            SubjectRequest::Product(request) => request.callout(settings, scope),
-            SubjectRequest::OpenInvoices(request) => request.callout(settings, scope),
-            SubjectRequest::Note(request) => request.callout(settings, scope),
-            SubjectRequest::OpenSessions(request) => request.callout(settings, scope),
-            SubjectRequest::Expire(request) => request.callout(settings, scope),
-        }
+        self.as_any().callout(settings, scope)
     }
 
     /// Checks only whether the callout failed. Used after the subject's sync has failed.
@@ -66,19 +53,42 @@ impl SubjectRequest {
     /// # Errors
     /// The same errors as [`ApiRequest::read`].
     pub(crate) fn check(&self, settings: &SyncSettings, outcome: &Outcome<'_>) -> Result<(), SyncError> {
+        self.as_any().check(settings, outcome)
+    }
+
+    fn as_any(&self) -> &dyn AnyRequest {
         match self {
-            SubjectRequest::Record(request) => request.read(settings, outcome).map(drop),
-            SubjectRequest::Write(request) => request.read(settings, outcome).map(drop),
-            SubjectRequest::Billing(request) => request.read(settings, outcome).map(drop),
-            SubjectRequest::Subscriptions(request) => request.read(settings, outcome).map(drop),
-            SubjectRequest::Recorded(request) => request.read(settings, outcome).map(drop),
-            SubjectRequest::Items(request) => request.read(settings, outcome).map(drop),
-            SubjectRequest::Sessions(request) => request.read(settings, outcome).map(drop),
-            SubjectRequest::Product(request) => request.read(settings, outcome).map(drop),
-            SubjectRequest::OpenInvoices(request) => request.read(settings, outcome).map(drop),
-            SubjectRequest::Note(request) => request.read(settings, outcome).map(drop),
-            SubjectRequest::OpenSessions(request) => request.read(settings, outcome).map(drop),
-            SubjectRequest::Expire(request) => request.read(settings, outcome),
+            SubjectRequest::Record(request) => request,
+            SubjectRequest::Write(request) => request,
+            SubjectRequest::Billing(request) => request,
+            SubjectRequest::Subscriptions(request) => request,
+            SubjectRequest::Recorded(request) => request,
+            SubjectRequest::Items(request) => request,
+            SubjectRequest::Sessions(request) => request,
+            SubjectRequest::Product(request) => request,
+            SubjectRequest::OpenInvoices(request) => request,
+            SubjectRequest::Note(request) => request,
+            SubjectRequest::OpenSessions(request) => request,
+            SubjectRequest::Expire(request) => request,
         }
+    }
+}
+
+/// A request of any response type.
+trait AnyRequest {
+    /// Does what [`ApiRequest::callout`] does.
+    fn callout(&self, settings: &SyncSettings, scope: &str) -> Callout;
+
+    /// Does what [`ApiRequest::read`] does, without returning the response.
+    fn check(&self, settings: &SyncSettings, outcome: &Outcome<'_>) -> Result<(), SyncError>;
+}
+
+impl<R: ApiRequest> AnyRequest for R {
+    fn callout(&self, settings: &SyncSettings, scope: &str) -> Callout {
+        ApiRequest::callout(self, settings, scope)
+    }
+
+    fn check(&self, settings: &SyncSettings, outcome: &Outcome<'_>) -> Result<(), SyncError> {
+        self.read(settings, outcome).map(drop)
     }
 }
