@@ -74,7 +74,7 @@ fn send(
 
 #[test]
 fn the_higher_plan_of_the_record_and_of_clerk_billing_counts() {
-    let late = |days: i64| {
+    let past_due = |days: i64| {
         billing("pro_monthly", json!({"status": "past_due", "past_due_at": (NOW_S - days * 86_400) * 1_000}))
     };
     let missing = || error(404, "resource_not_found");
@@ -90,8 +90,8 @@ fn the_higher_plan_of_the_record_and_of_clerk_billing_counts() {
             "plan_required",
         ),
         ("a lower one of Clerk Billing", record("pro"), billing("free", json!({})), "on"),
-        ("within the usual grace period", record("free"), late(13), "on"),
-        ("after it", record("free"), late(14), "plan_required"),
+        ("within the usual grace period", record("free"), past_due(13), "on"),
+        ("after it", record("free"), past_due(14), "plan_required"),
         ("a slug that maps to no plan", record("free"), billing("gold", json!({})), "plan_required"),
         ("a slug that maps to no plan, beside the record's", record("pro"), billing("gold", json!({})), "on"),
         ("a plan of the record that is not known", record("gold"), billing("pro_monthly", json!({})), "on"),

@@ -8,40 +8,40 @@ use crate::stripe::plan::*;
 
 #[test]
 fn only_data_that_can_change_the_plan_is_requested() {
-    let late = |s: Subscription| World::new(vec![s]);
+    let world = |s: Subscription| World::new(vec![s]);
     let revoke = |w: World| w.past_due(PastDue::Revoke);
     let keep = |w: World| w.past_due(PastDue::Keep);
     let cases: [(&str, World, &[&str], &[&str]); 13] = [
-        ("nothing for a mapped price", late(pro("sub_1", "active")), &[], &[]),
-        ("the product of an unknown price", late(unmapped("sub_1", "active")), &["prod_other"], &[]),
-        ("also with an unknown status", late(unmapped("sub_1", "on_hold")), &["prod_other"], &[]),
-        ("nothing for an ended subscription", late(unmapped("sub_1", "canceled")), &[], &[]),
-        ("nothing for an add-on", late(subscription("sub_1", "active", &["price_storage"])), &[], &[]),
-        ("not twice", late(unmapped("sub_1", "active")).product("prod_other", &[]), &[], &[]),
-        ("the invoices of a past-due subscription", late(pro("sub_1", "past_due")), &[], &["sub_1"]),
-        ("not twice", late(pro("sub_1", "past_due")).owing("sub_1", 1, false), &[], &[]),
+        ("nothing for a mapped price", world(pro("sub_1", "active")), &[], &[]),
+        ("the product of an unknown price", world(unmapped("sub_1", "active")), &["prod_other"], &[]),
+        ("also with an unknown status", world(unmapped("sub_1", "on_hold")), &["prod_other"], &[]),
+        ("nothing for an ended subscription", world(unmapped("sub_1", "canceled")), &[], &[]),
+        ("nothing for an add-on", world(subscription("sub_1", "active", &["price_storage"])), &[], &[]),
+        ("not twice", world(unmapped("sub_1", "active")).product("prod_other", &[]), &[], &[]),
+        ("the invoices of a past-due subscription", world(pro("sub_1", "past_due")), &[], &["sub_1"]),
+        ("not twice", world(pro("sub_1", "past_due")).owing("sub_1", 1, false), &[], &[]),
         (
             "no invoices before it is known to sell a plan",
-            late(unmapped("sub_1", "past_due")),
+            world(unmapped("sub_1", "past_due")),
             &["prod_other"],
             &[],
         ),
         (
             "the invoices of one that may keep a recorded plan",
-            late(unmapped("sub_1", "past_due")).recorded("pro", "sub_1"),
+            world(unmapped("sub_1", "past_due")).recorded("pro", "sub_1"),
             &["prod_other"],
             &["sub_1"],
         ),
-        ("no invoices with `past_due: revoke`", revoke(late(unmapped("sub_1", "past_due"))), &[], &[]),
+        ("no invoices with `past_due: revoke`", revoke(world(unmapped("sub_1", "past_due"))), &[], &[]),
         (
             "`past_due: keep`: only if it could raise the plan",
-            keep(late(pro("sub_1", "past_due"))),
+            keep(world(pro("sub_1", "past_due"))),
             &[],
             &["sub_1"],
         ),
         (
             "`past_due: keep`: not if it could not",
-            keep(late(pro("sub_1", "past_due")).recorded("pro", "sub_2")),
+            keep(world(pro("sub_1", "past_due")).recorded("pro", "sub_2")),
             &[],
             &[],
         ),

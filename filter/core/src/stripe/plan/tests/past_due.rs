@@ -99,35 +99,40 @@ fn a_change_of_plan_that_was_not_paid_raises_no_plan() {
 #[test]
 fn while_past_due_a_subscription_grants_at_most_what_was_paid() {
     // The renewal was not paid, and then the price was changed without an invoice.
-    let late =
+    let unpaid =
         |subscription: Subscription| World::new(vec![subscription]).owing("sub_1", NOW_S - DAY_S, false);
     let with_other = |status: &str| {
         let world = World::new(vec![ent("sub_1", "past_due"), ent("sub_2", status)]);
         world.owing("sub_1", NOW_S - DAY_S, false).recorded("enterprise", "sub_2").paid("sub_1", "pro")
     };
     check(&[
-        ("changed to a higher plan", late(ent("sub_1", "past_due")).recorded("pro", "sub_1"), "pro", "sub_1"),
+        (
+            "changed to a higher plan",
+            unpaid(ent("sub_1", "past_due")).recorded("pro", "sub_1"),
+            "pro",
+            "sub_1",
+        ),
         (
             "changed to a lower plan",
-            late(pro("sub_1", "past_due")).recorded("enterprise", "sub_1"),
+            unpaid(pro("sub_1", "past_due")).recorded("enterprise", "sub_1"),
             "pro",
             "sub_1",
         ),
         (
             "lowered, and raised again to the plan that was paid",
-            late(ent("sub_1", "past_due")).recorded("pro", "sub_1").paid("sub_1", "enterprise"),
+            unpaid(ent("sub_1", "past_due")).recorded("pro", "sub_1").paid("sub_1", "enterprise"),
             "enterprise",
             "sub_1",
         ),
         (
             "recorded by a release without this rule",
-            late(ent("sub_1", "past_due")).recorded("enterprise", "sub_1").paid("sub_1", "pro"),
+            unpaid(ent("sub_1", "past_due")).recorded("enterprise", "sub_1").paid("sub_1", "pro"),
             "pro",
             "sub_1",
         ),
         (
             "`past_due: keep`",
-            late(ent("sub_1", "past_due")).recorded("pro", "sub_1").past_due(PastDue::Keep),
+            unpaid(ent("sub_1", "past_due")).recorded("pro", "sub_1").past_due(PastDue::Keep),
             "pro",
             "sub_1",
         ),
@@ -141,35 +146,35 @@ fn while_past_due_a_subscription_grants_at_most_what_was_paid() {
         ),
         (
             "the paid plan was the default plan",
-            late(ent("sub_1", "past_due")).recorded("free", "sub_1"),
+            unpaid(ent("sub_1", "past_due")).recorded("free", "sub_1"),
             "free",
             "-",
         ),
         (
             "first seen when it was past due: the unpaid renewal shows its plan",
-            late(ent("sub_1", "past_due")).renewing("sub_1", &["price_pro"]),
+            unpaid(ent("sub_1", "past_due")).renewing("sub_1", &["price_pro"]),
             "pro",
             "sub_1",
         ),
         (
             "the unpaid renewal shows a higher plan than the record",
-            late(ent("sub_1", "past_due")).recorded("pro", "sub_1").renewing("sub_1", &["price_ent"]),
+            unpaid(ent("sub_1", "past_due")).recorded("pro", "sub_1").renewing("sub_1", &["price_ent"]),
             "enterprise",
             "sub_1",
         ),
         (
             "the unpaid renewal is only of an add-on",
-            late(ent("sub_1", "past_due")).renewing("sub_1", &["price_storage"]),
+            unpaid(ent("sub_1", "past_due")).renewing("sub_1", &["price_storage"]),
             "free",
             "-",
         ),
         (
             "a renewal of an unknown price is ignored",
-            late(ent("sub_1", "past_due")).recorded("pro", "sub_1").renewing("sub_1", &["price_old"]),
+            unpaid(ent("sub_1", "past_due")).recorded("pro", "sub_1").renewing("sub_1", &["price_old"]),
             "pro",
             "sub_1",
         ),
-        ("first seen when it was past due", late(ent("sub_1", "past_due")), "enterprise", "sub_1"),
+        ("first seen when it was past due", unpaid(ent("sub_1", "past_due")), "enterprise", "sub_1"),
     ]);
     let paid = |world: &World| {
         let paid = world.resolve().paid;
@@ -179,19 +184,19 @@ fn while_past_due_a_subscription_grants_at_most_what_was_paid() {
     let noted = |plan: &str| vec![("sub_1".to_owned(), plan.to_owned())];
     assert_eq!(paid(&World::new(vec![pro("sub_1", "active")]).recorded("enterprise", "sub_1")), noted("pro"));
     assert_eq!(paid(&World::new(vec![ent("sub_1", "trialing")])), noted("enterprise"));
-    assert_eq!(paid(&late(ent("sub_1", "past_due")).recorded("pro", "sub_1")), noted("pro"));
-    assert_eq!(paid(&late(pro("sub_1", "past_due")).recorded("enterprise", "sub_1")), noted("enterprise"));
+    assert_eq!(paid(&unpaid(ent("sub_1", "past_due")).recorded("pro", "sub_1")), noted("pro"));
+    assert_eq!(paid(&unpaid(pro("sub_1", "past_due")).recorded("enterprise", "sub_1")), noted("enterprise"));
     assert_eq!(paid(&World::new(vec![pro("sub_1", "unpaid")]).recorded("pro", "sub_1")), noted("pro"));
     assert_eq!(paid(&World::new(vec![pro("sub_1", "canceled")]).recorded("pro", "sub_1")), vec![]);
 }
 
 #[test]
 fn an_unreadable_invoice_neither_ends_nor_starts_grace() {
-    let late = |prices: &[&str]| subscription("sub_1", "past_due", prices);
+    let past_due = |prices: &[&str]| subscription("sub_1", "past_due", prices);
     let unreadable =
-        |prices: &[&str]| World::new(vec![with_unreadable(late(prices), UnreadablePart::LatestInvoice)]);
+        |prices: &[&str]| World::new(vec![with_unreadable(past_due(prices), UnreadablePart::LatestInvoice)]);
     let open = |oldest_s| {
-        let mut world = World::new(vec![late(&["price_pro"])]);
+        let mut world = World::new(vec![past_due(&["price_pro"])]);
         let owed = OpenInvoices { oldest_s, unreadable: true, ..OpenInvoices::default() };
         world.open_invoices.insert(SubscriptionId::parse("sub_1").unwrap(), owed);
         world
@@ -237,7 +242,7 @@ fn an_unreadable_invoice_neither_ends_nor_starts_grace() {
 
 #[test]
 fn the_plan_of_an_open_invoice_is_compared_with_the_record() {
-    let late = |paid: &str, invoiced: &[&str], is_paid: bool| {
+    let unpaid = |paid: &str, invoiced: &[&str], is_paid: bool| {
         let mut world = World::new(vec![ent("sub_1", "past_due")]);
         world = world.recorded(if paid == "enterprise" { "enterprise" } else { "pro" }, "sub_1");
         world.granting_is_paid = is_paid;
@@ -251,37 +256,37 @@ fn the_plan_of_an_open_invoice_is_compared_with_the_record() {
     check(&[
         (
             "an unpaid renewal of a lower plan counts",
-            late("enterprise", &["price_pro"], true),
+            unpaid("enterprise", &["price_pro"], true),
             "pro",
             "sub_1",
         ),
         (
             "one of a higher plan counts if the record is of a paid period",
-            late("pro", &["price_ent"], true),
+            unpaid("pro", &["price_ent"], true),
             "enterprise",
             "sub_1",
         ),
         (
             "one of a higher plan raises nothing if the record was past due",
-            late("pro", &["price_ent"], false),
+            unpaid("pro", &["price_ent"], false),
             "pro",
             "sub_1",
         ),
         (
             "one of a lower plan still counts if the record was past due",
-            late("enterprise", &["price_pro"], false),
+            unpaid("enterprise", &["price_pro"], false),
             "pro",
             "sub_1",
         ),
         (
             "one of an add-on takes no plan away",
-            late("enterprise", &["price_storage"], true),
+            unpaid("enterprise", &["price_storage"], true),
             "enterprise",
             "sub_1",
         ),
         (
             "nor if the record was past due",
-            late("enterprise", &["price_storage"], false),
+            unpaid("enterprise", &["price_storage"], false),
             "enterprise",
             "sub_1",
         ),

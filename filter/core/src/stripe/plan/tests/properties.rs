@@ -155,13 +155,13 @@ proptest! {
     #[test]
     fn a_late_payment_never_gives_more_than_was_paid_or_is_on_record(world in a_world()) {
         let resolution = world.resolve();
-        let late = world.subscriptions.iter().find(|s| Some(&s.id) == resolution.granting.as_ref());
-        if let (Some(late), GrantedPlan::Known(rank)) = (late, resolution.plan)
-            && late.status == SubscriptionStatus::PastDue
-            && let Some(paid) = world.paid.get(&late.id)
+        let granting = world.subscriptions.iter().find(|s| Some(&s.id) == resolution.granting.as_ref());
+        if let (Some(granting), GrantedPlan::Known(rank)) = (granting, resolution.plan)
+            && granting.status == SubscriptionStatus::PastDue
+            && let Some(paid) = world.paid.get(&granting.id)
         {
             // What is on record of it stays where a part of it cannot be read, or is not known.
-            let of_record = (world.granting.as_ref() == Some(&late.id)).then(|| world.plans.rank_of(world.recorded));
+            let of_record = (world.granting.as_ref() == Some(&granting.id)).then(|| world.plans.rank_of(world.recorded));
             prop_assert!(Some(rank) <= Some(*paid).max(of_record.flatten()));
         }
     }

@@ -9,7 +9,7 @@ use crate::stripe::plan::*;
 fn an_unmapped_subscription_keeps_only_the_plan_that_it_granted() {
     let new_price = World::new(vec![unmapped("sub_1", "active")]);
     let other_unmapped = World::new(vec![unmapped("sub_other", "active"), pro("sub_1", "canceled")]);
-    let late = World::new(vec![unmapped("sub_1", "past_due")]);
+    let past_due = World::new(vec![unmapped("sub_1", "past_due")]);
     let both = World::new(vec![unmapped("sub_1", "active"), ent("sub_2", "active")]);
     let equal = World::new(vec![unmapped("sub_1", "active"), pro("sub_2", "trialing")]);
     check(&[
@@ -22,11 +22,16 @@ fn an_unmapped_subscription_keeps_only_the_plan_that_it_granted() {
         ),
         (
             "nor within grace",
-            late.clone().owing("sub_1", NOW_S, false).recorded("pro", "sub_1"),
+            past_due.clone().owing("sub_1", NOW_S, false).recorded("pro", "sub_1"),
             "pro",
             "sub_1",
         ),
-        ("after grace it downgrades", late.owing("sub_1", 1, false).recorded("pro", "sub_1"), "free", "-"),
+        (
+            "after grace it downgrades",
+            past_due.owing("sub_1", 1, false).recorded("pro", "sub_1"),
+            "free",
+            "-",
+        ),
         (
             "if canceled, it downgrades",
             World::new(vec![unmapped("sub_1", "canceled")]).recorded("pro", "sub_1"),
@@ -146,7 +151,7 @@ fn an_unknown_status_neither_removes_nor_grants_a_plan() {
 #[test]
 fn an_unknown_plan_is_kept_while_its_subscription_grants() {
     let platinum = |subscriptions: Vec<Subscription>| World::new(subscriptions).recorded("platinum", "sub_1");
-    let late =
+    let past_due =
         |age_s: u64| platinum(vec![unmapped("sub_1", "past_due")]).owing("sub_1", NOW_S - age_s, false);
     let both = |status: &str| vec![unmapped("sub_1", status), ent("sub_2", "active")];
     let renamed = subscription("sub_1", "active", &["price_pro", "price_storage"]);
@@ -157,10 +162,10 @@ fn an_unknown_plan_is_kept_while_its_subscription_grants() {
         ("active", platinum(vec![unmapped("sub_1", "active")]), "platinum", "sub_1"),
         ("on trial", platinum(vec![unmapped("sub_1", "trialing")]), "platinum", "sub_1"),
         ("even if another subscription grants a plan", platinum(both("active")), "platinum", "sub_1"),
-        ("within grace", late(DAY_S), "platinum", "sub_1"),
-        ("after grace", late(GRACE_S), "free", "-"),
-        ("past due, with `past_due: keep`", late(GRACE_S).past_due(PastDue::Keep), "platinum", "sub_1"),
-        ("past due, with `past_due: revoke`", late(DAY_S).past_due(PastDue::Revoke), "free", "-"),
+        ("within grace", past_due(DAY_S), "platinum", "sub_1"),
+        ("after grace", past_due(GRACE_S), "free", "-"),
+        ("past due, with `past_due: keep`", past_due(GRACE_S).past_due(PastDue::Keep), "platinum", "sub_1"),
+        ("past due, with `past_due: revoke`", past_due(DAY_S).past_due(PastDue::Revoke), "free", "-"),
         ("an unknown status", platinum(both("on_hold")), "platinum", "sub_1"),
         ("an unknown status of a known plan", platinum(vec![pro("sub_1", "on_hold")]), "platinum", "sub_1"),
         ("one item of two is unknown", platinum(vec![partly]), "platinum", "sub_1"),
