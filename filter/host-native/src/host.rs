@@ -67,22 +67,22 @@ enum Scope {
 impl Native {
     /// Returns the host of the hook that configures a filter.
     pub(crate) fn configuring(config: FilterConfig, api_keys: Vec<ApiKeyVariable>) -> Self {
-        Native::of(Scope::MainThread { config, api_keys, metrics: BTreeMap::new() })
+        Native::from_scope(Scope::MainThread { config, api_keys, metrics: BTreeMap::new() })
     }
 
     /// Returns the host of a worker that configures a filter.
     pub(crate) fn in_worker(filter: Arc<RegisteredFilter>) -> Self {
-        Native::of(Scope::Worker(filter))
+        Native::from_scope(Scope::Worker(filter))
     }
 
     /// Returns the host of a request's hook.
     pub(crate) fn request(stream: Stream, request_id: u32) -> Self {
-        Native::of(Scope::Request { stream, request_id })
+        Native::from_scope(Scope::Request { stream, request_id })
     }
 
     /// Returns the host of a hook that ends a request or a filter.
     pub(crate) fn ended() -> Self {
-        Native::of(Scope::Ended)
+        Native::from_scope(Scope::Ended)
     }
 
     /// Returns the host of a request's hook that handles an earlier event.
@@ -90,7 +90,7 @@ impl Native {
         Native { event_time, ..Native::request(stream, request_id) }
     }
 
-    fn of(scope: Scope) -> Self {
+    fn from_scope(scope: Scope) -> Self {
         Native { scope, effects: Vec::new(), entered: Vec::new(), event_time: None }
     }
 

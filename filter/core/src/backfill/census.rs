@@ -130,7 +130,7 @@ impl Census {
         outcome: &Outcome<'_>,
     ) -> Result<Vec<(CallId, Callout)>, BackfillError> {
         let Some(request) = self.requests.remove(&call) else { return Ok(Vec::new()) };
-        let next = self.learn(state, request, outcome).map_err(|error| failure(&error))?;
+        let next = self.store_response(state, request, outcome).map_err(|error| failure(&error))?;
         let mut calls: Vec<_> = next.into_iter().map(|request| self.start(state, request)).collect();
         while self.lookups < LOOKUPS_MAX
             && let Some(pending) = self.pending.pop_front()
@@ -189,7 +189,7 @@ impl Census {
         (call, callout)
     }
 
-    fn learn(
+    fn store_response(
         &mut self,
         state: &SyncState,
         request: CensusRequest,
@@ -209,7 +209,7 @@ impl Census {
                 self.skipped.extend(page.unreadable.iter().map(|id| id.as_str().to_owned()));
                 self.known.extend(page.unreadable);
                 for subscription in &page.subscriptions {
-                    self.learn_subscription(state, subscription);
+                    self.store_subscription(state, subscription);
                 }
                 Ok(page.next.map(|after| CensusRequest::Subscriptions { after: Some(after) }))
             }
@@ -226,14 +226,14 @@ impl Census {
                     .then_some(CensusRequest::Members { kind, offset: offset.saturating_add(page.members) });
                 self.skipped.extend(page.skipped);
                 for (subject, record) in page.records {
-                    self.learn_member(state, subject, record);
+                    self.store_member(state, subject, record);
                 }
                 Ok(next)
             }
-            CensusRequest::BillingItems { offset } => self.learn_billing_items(offset, outcome),
+            CensusRequest::BillingItems { offset } => self.store_billing_items(offset, outcome),
             CensusRequest::Session(pending) => {
                 self.lookups = self.lookups.saturating_sub(1);
-                self.learn_session(state, pending, outcome)?;
+                self.store_session(state, pending, outcome)?;
                 Ok(None)
             }
             CensusRequest::Search { what, subject, pages, .. } => {
@@ -255,7 +255,7 @@ impl Census {
     }
 
     /// Stores the payers of a page of items. Where Billing is switched off, there are none.
-    fn learn_billing_items(
+    fn store_billing_items(
         &mut self,
         offset: usize,
         outcome: &Outcome<'_>,
@@ -281,7 +281,7 @@ impl Census {
         Ok(next)
     }
 
-    fn learn_session(
+    fn store_session(
         &mut self,
         state: &SyncState,
         pending: PendingLookup,
@@ -308,7 +308,7 @@ impl Census {
         Ok(())
     }
 
-    fn learn_subscription(&mut self, state: &SyncState, subscription: &Subscription) {
+    fn store_subscription(&mut self, state: &SyncState, subscription: &Subscription) {
         self.known.insert(subscription.id.clone());
         let claims = Claims::new(subscription, None, &state.settings);
         let (id, customer) = (&subscription.id, &subscription.customer);
@@ -338,7 +338,7 @@ impl Census {
         }
     }
 
-    fn learn_member(&mut self, state: &SyncState, subject: Subject, record: Record) {
+    fn store_member(&mut self, state: &SyncState, subject: Subject, record: Record) {
         let is_paid = state.plans.recorded(record.plan.as_deref()).is_above_default();
         if is_paid || record.granted_by.is_some() {
             self.candidates.entry(subject.clone()).or_default();

@@ -117,7 +117,7 @@ impl Discovery {
         let mut next = None;
         match request {
             DiscoveryRequest::Subscription(request) => match request.read(&state.settings, outcome)? {
-                SubscriptionResponse::Found(found) => self.learn_subscription(state, now, *found),
+                SubscriptionResponse::Found(found) => self.store_subscription(state, now, *found),
                 SubscriptionResponse::Skipped(ids) => findings.skipped.extend(ids),
             },
             DiscoveryRequest::Customer(request) => request.read(&state.settings, outcome)?,
@@ -132,14 +132,14 @@ impl Discovery {
             }
             DiscoveryRequest::Sessions(request) => {
                 let response = request.read(&state.settings, outcome)?;
-                findings.learn_sessions(state, request, response);
+                findings.store_sessions(state, request, response);
             }
         }
         findings.cache_sessions_without_subject(state, self.subscriptions.iter(), now);
         Ok(next.into_iter().collect())
     }
 
-    fn learn_subscription(&mut self, state: &mut SyncState, now: Micros, found: Subscription) {
+    fn store_subscription(&mut self, state: &mut SyncState, now: Micros, found: Subscription) {
         // The response includes the products, so they need no requests of their own.
         for item in &found.items {
             if let Some(Expandable::Object(product)) = &item.price.product

@@ -287,7 +287,7 @@ impl PlanSync {
         let mut requests = Vec::new();
         for named in named {
             if let Some(known) = self.subjects.iter_mut().find(|known| known.subject == named.subject) {
-                known.also_named(named.via);
+                known.add_claim(named.via);
             } else if self.subjects.len() < SUBJECTS_MAX {
                 let (subject, request) = SubjectSync::begin(named, now, purpose);
                 requests.push(SyncRequest::Subject(self.subjects.len(), request));

@@ -112,7 +112,7 @@ pub(crate) fn shortened(name: &str) -> String {
 impl SyncFindings {
     /// Records whether a target keeps a plan that is not in the configuration, or that of a source that the
     /// document does not read.
-    pub(crate) fn learn_kept(
+    pub(crate) fn record_kept_plan(
         &mut self,
         plans: &PlanTable,
         subject: &Subject,
@@ -132,7 +132,7 @@ impl SyncFindings {
 
     /// Records the alarms about a billing subscription, each cause at most once a minute: an unmapped slug
     /// concerns many subjects.
-    pub(crate) fn learn_clerk_alarms(
+    pub(crate) fn record_clerk_alarms(
         &mut self,
         state: &mut SyncState,
         now: Micros,
@@ -192,7 +192,7 @@ impl SyncFindings {
     }
 
     /// Stores the claims in the Checkout Sessions of a subscription, or the error.
-    pub(crate) fn learn_sessions(
+    pub(crate) fn store_sessions(
         &mut self,
         state: &SyncState,
         ListSessions(subscription): ListSessions,
@@ -251,7 +251,7 @@ impl SyncFindings {
     }
 
     /// Records a disagreement between claims of the merchant.
-    pub(crate) fn learn_claims(&mut self, subscription: &Subscription, claims: &Claims) {
+    pub(crate) fn record_disagreement(&mut self, subscription: &Subscription, claims: &Claims) {
         if let Some((owner, other)) = claims.disagreement()
             && subscription.status.is_live()
             && self.disagreements.len() < DISAGREEMENTS_MAX
@@ -266,7 +266,7 @@ impl SyncFindings {
     }
 
     /// Handles the response to a note.
-    pub(crate) fn learn_note(&mut self, request: NoteOwner, response: NoteResponse) {
+    pub(crate) fn store_note_response(&mut self, request: NoteOwner, response: NoteResponse) {
         if let NoteResponse::Refused(why) = response {
             self.notes_refused.insert(request.subscription.clone(), why);
         }

@@ -122,7 +122,7 @@ mod tests {
             ),
         ];
         for (from, to, want) in cases {
-            assert_eq!(why(&RecordChange { from, to, asked_at: Default::default() }), want);
+            assert_eq!(why(&RecordChange { from, to, requested_at: Default::default() }), want);
         }
     }
 }

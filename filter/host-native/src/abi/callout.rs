@@ -143,15 +143,15 @@ fn started(
     message: &CalloutMessage<'_>,
     start: impl FnOnce(RawRequest) -> u32,
 ) -> Result<u64, CalloutStartError> {
-    let field = |(name, value): &(&str, &str)| ModuleHeader::of(name.as_bytes(), value.as_bytes());
+    let field = |(name, value): &(&str, &str)| ModuleHeader::from_field(name.as_bytes(), value.as_bytes());
     let mut fields: Vec<ModuleHeader> = message.fields.iter().map(field).collect();
     let mut id = 0;
     let status = start(RawRequest {
         id: &raw mut id,
-        cluster: ModuleBuffer::of(cluster.as_bytes()),
+        cluster: ModuleBuffer::from_bytes(cluster.as_bytes()),
         fields: fields.as_mut_ptr(),
         field_count: fields.len(),
-        body: ModuleBuffer::of(message.body),
+        body: ModuleBuffer::from_bytes(message.body),
         timeout_ms: message.timeout_ms.into(),
     });
     match status {

@@ -54,7 +54,7 @@ const METRIC_SUCCESS: u32 = 0;
 /// Writes a line to Envoy's log: 1 is debug, 4 is error.
 pub(crate) fn log(level: u32, line: &[u8]) {
     // SAFETY: Envoy copies the line before it returns.
-    unsafe { raw::envoy_dynamic_module_callback_log(level, ModuleBuffer::of(line)) }
+    unsafe { raw::envoy_dynamic_module_callback_log(level, ModuleBuffer::from_bytes(line)) }
 }
 
 /// Defines a counter.
@@ -64,7 +64,7 @@ pub(crate) fn define_counter(config: FilterConfig, name: &str) -> Result<usize, 
     let result = unsafe {
         raw::envoy_dynamic_module_callback_http_filter_config_define_counter(
             config,
-            ModuleBuffer::of(name.as_bytes()),
+            ModuleBuffer::from_bytes(name.as_bytes()),
             ptr::null_mut(),
             0,
             &raw mut id,
@@ -80,7 +80,7 @@ pub(crate) fn define_histogram(config: FilterConfig, name: &str) -> Result<usize
     let result = unsafe {
         raw::envoy_dynamic_module_callback_http_filter_config_define_histogram(
             config,
-            ModuleBuffer::of(name.as_bytes()),
+            ModuleBuffer::from_bytes(name.as_bytes()),
             ptr::null_mut(),
             0,
             &raw mut id,
@@ -154,7 +154,7 @@ pub(crate) fn header(stream: Stream, map: MapType, name: &str) -> Option<Vec<u8>
         raw::envoy_dynamic_module_callback_http_get_header(
             stream,
             map as u32,
-            ModuleBuffer::of(name.as_bytes()),
+            ModuleBuffer::from_bytes(name.as_bytes()),
             &raw mut value,
             0,
             ptr::null_mut(),
@@ -170,8 +170,8 @@ pub(crate) fn add_header(stream: Stream, map: MapType, name: &[u8], value: &[u8]
         raw::envoy_dynamic_module_callback_http_add_header(
             stream,
             map as u32,
-            ModuleBuffer::of(name),
-            ModuleBuffer::of(value),
+            ModuleBuffer::from_bytes(name),
+            ModuleBuffer::from_bytes(value),
         )
     }
 }
@@ -183,8 +183,8 @@ pub(crate) fn set_header(stream: Stream, map: MapType, name: &[u8], value: &[u8]
         raw::envoy_dynamic_module_callback_http_set_header(
             stream,
             map as u32,
-            ModuleBuffer::of(name),
-            ModuleBuffer::of(value),
+            ModuleBuffer::from_bytes(name),
+            ModuleBuffer::from_bytes(value),
         )
     }
 }
@@ -196,7 +196,7 @@ pub(crate) fn remove_header(stream: Stream, map: MapType, name: &[u8]) -> bool {
         raw::envoy_dynamic_module_callback_http_set_header(
             stream,
             map as u32,
-            ModuleBuffer::of(name),
+            ModuleBuffer::from_bytes(name),
             ModuleBuffer::NULL,
         )
     }
@@ -211,8 +211,10 @@ pub(crate) fn send_response(
     body: &[u8],
     details: &str,
 ) {
-    let mut fields: Vec<ModuleHeader> =
-        fields.iter().map(|(name, value)| ModuleHeader::of(name.as_bytes(), value.as_bytes())).collect();
+    let mut fields: Vec<ModuleHeader> = fields
+        .iter()
+        .map(|(name, value)| ModuleHeader::from_field(name.as_bytes(), value.as_bytes()))
+        .collect();
     // SAFETY: `stream` is the one of the running hook; Envoy copies everything else.
     unsafe {
         raw::envoy_dynamic_module_callback_http_send_response(
@@ -220,8 +222,8 @@ pub(crate) fn send_response(
             u32::from(status),
             fields.as_mut_ptr(),
             fields.len(),
-            ModuleBuffer::of(body),
-            ModuleBuffer::of(details.as_bytes()),
+            ModuleBuffer::from_bytes(body),
+            ModuleBuffer::from_bytes(details.as_bytes()),
         );
     }
 }
@@ -234,8 +236,8 @@ pub(crate) fn route_metadata(stream: Stream, namespace: &str, key: &str) -> Opti
         raw::envoy_dynamic_module_callback_http_get_metadata_string(
             stream,
             ROUTE_METADATA,
-            ModuleBuffer::of(namespace.as_bytes()),
-            ModuleBuffer::of(key.as_bytes()),
+            ModuleBuffer::from_bytes(namespace.as_bytes()),
+            ModuleBuffer::from_bytes(key.as_bytes()),
             &raw mut value,
         )
     };

@@ -83,13 +83,13 @@ impl ModuleBuffer {
     /// No value, which differs from an empty one.
     pub(super) const NULL: ModuleBuffer = ModuleBuffer { ptr: ptr::null(), length: 0 };
 
-    pub(super) fn of(bytes: &[u8]) -> Self {
+    pub(super) fn from_bytes(bytes: &[u8]) -> Self {
         ModuleBuffer { ptr: bytes.as_ptr(), length: bytes.len() }
     }
 }
 
 impl ModuleHeader {
-    pub(super) fn of(name: &[u8], value: &[u8]) -> Self {
+    pub(super) fn from_field(name: &[u8], value: &[u8]) -> Self {
         ModuleHeader {
             key_ptr: name.as_ptr(),
             key_length: name.len(),

@@ -22,7 +22,7 @@ struct Page {
 }
 
 impl Page {
-    fn of(request: &Request) -> Result<Self, ClerkError> {
+    fn from_request(request: &Request) -> Result<Self, ClerkError> {
         let mut page = Page { limit: LIMIT_DEFAULT, offset: 0, newest_first: true };
         for (name, value) in request.query_pairs() {
             let invalid = || ClerkError::invalid_parameter(&name);
@@ -59,11 +59,11 @@ impl Page {
 
 /// Handles `GET /v1/users`, which returns a plain list.
 pub(super) fn users(request: &Request, state: &ClerkState) -> Result<Value, ClerkError> {
-    Ok(json!(Page::of(request)?.cut(&state.users, |user| user.created_at)))
+    Ok(json!(Page::from_request(request)?.cut(&state.users, |user| user.created_at)))
 }
 
 /// Handles `GET /v1/organizations`, which returns a list and the total count.
 pub(super) fn organizations(request: &Request, state: &ClerkState) -> Result<Value, ClerkError> {
-    let page = Page::of(request)?.cut(&state.organizations, |organization| organization.created_at);
+    let page = Page::from_request(request)?.cut(&state.organizations, |organization| organization.created_at);
     Ok(json!({"data": page, "total_count": state.organizations.len()}))
 }

@@ -28,7 +28,7 @@ impl BillingRead {
     ///
     /// # Errors
     /// [`ClerkApiError`] if Clerk did not say, or its response cannot be read.
-    pub(crate) fn of(outcome: &Outcome<'_>) -> Result<Self, ClerkApiError> {
+    pub(crate) fn from_outcome(outcome: &Outcome<'_>) -> Result<Self, ClerkApiError> {
         let body = match success(outcome) {
             Ok(body) => body,
             Err(ClerkApiError::Gone) => return Ok(BillingRead::Missing),

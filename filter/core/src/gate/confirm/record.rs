@@ -49,7 +49,7 @@ impl GateWorker {
         let granted = match request.source {
             ConfirmSource::Record => api::record(outcome, &request.subject, &self.gate.plan_key)
                 .map(|record| self.grant_of_record(now, &request.subject, &record, &mut reports)),
-            ConfirmSource::BillingSubscription => BillingRead::of(outcome)
+            ConfirmSource::BillingSubscription => BillingRead::from_outcome(outcome)
                 .map(|read| self.grant_of_billing(now, &request.subject, &read, &mut reports)),
         };
         let grant = granted.map_err(|error| reports.extend(self.confirm_failed(&error))).ok();

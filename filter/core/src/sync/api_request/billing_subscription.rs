@@ -20,6 +20,6 @@ impl ApiRequest for ReadBilling {
     }
 
     fn read(&self, _: &SyncSettings, outcome: &Outcome<'_>) -> Result<BillingRead, SyncError> {
-        BillingRead::of(outcome).map_err(|error| SyncError::from_clerk(&error))
+        BillingRead::from_outcome(outcome).map_err(|error| SyncError::from_clerk(&error))
     }
 }

@@ -91,39 +91,39 @@ impl AuditedChange {
         AuditedChange { key: TABLE.key(namespace, bucket), mark, new_plan: shown.plan.clone() }
     }
 
-    /// Returns the update before the change is written by a sync that requested the record at `asked_at`.
+    /// Returns the update before the change is written by a sync that requested the record at `requested_at`.
     pub(crate) fn intend(
         &self,
         bucket: Option<&[u8]>,
         before: &AuditEntry,
-        asked_at: Micros,
+        requested_at: Micros,
         now: Micros,
     ) -> DedupUpdate {
         match self.find(bucket, now) {
             // Another sync is about to write the same change, or has logged it since this one read the
             // record.
             Some(entry) if entry.intended => DedupUpdate::NONE,
-            Some(_) if self.is_logged_since(bucket, asked_at, now) => DedupUpdate::NONE,
+            Some(_) if self.is_logged_since(bucket, requested_at, now) => DedupUpdate::NONE,
             _ => DedupUpdate {
-                value: Some(self.put(bucket, true, before, asked_at, now)),
+                value: Some(self.put(bucket, true, before, requested_at, now)),
                 ..DedupUpdate::NONE
             },
         }
     }
 
     /// Returns the update after Clerk confirmed the change, written by a sync that requested the record at
-    /// `asked_at`.
+    /// `requested_at`.
     pub(crate) fn confirm(
         &self,
         bucket: Option<&[u8]>,
         before: &AuditEntry,
-        asked_at: Micros,
+        requested_at: Micros,
         now: Micros,
     ) -> DedupUpdate {
         match self.find(bucket, now) {
             Some(entry) if entry.intended => self.log(bucket, entry.before, entry.at, now),
-            Some(_) if self.is_logged_since(bucket, asked_at, now) => DedupUpdate::NONE,
-            _ => self.log(bucket, before.clone(), asked_at, now),
+            Some(_) if self.is_logged_since(bucket, requested_at, now) => DedupUpdate::NONE,
+            _ => self.log(bucket, before.clone(), requested_at, now),
         }
     }
 
@@ -135,8 +135,14 @@ impl AuditedChange {
         }
     }
 
-    fn log(&self, bucket: Option<&[u8]>, before: AuditEntry, asked_at: Micros, now: Micros) -> DedupUpdate {
-        let since = self.last_logged(bucket, now).filter(|entry| asked_at <= entry.at);
+    fn log(
+        &self,
+        bucket: Option<&[u8]>,
+        before: AuditEntry,
+        requested_at: Micros,
+        now: Micros,
+    ) -> DedupUpdate {
+        let since = self.last_logged(bucket, now).filter(|entry| requested_at <= entry.at);
         DedupUpdate {
             value: Some(self.put(bucket, false, &before, now, now)),
             to_log: Some(before),
@@ -144,9 +150,9 @@ impl AuditedChange {
         }
     }
 
-    /// Returns whether this change is the last one logged for the subject, at `asked_at` or later.
-    fn is_logged_since(&self, bucket: Option<&[u8]>, asked_at: Micros, now: Micros) -> bool {
-        self.last_logged(bucket, now).is_some_and(|last| last.mark == self.mark && asked_at <= last.at)
+    /// Returns whether this change is the last one logged for the subject, at `requested_at` or later.
+    fn is_logged_since(&self, bucket: Option<&[u8]>, requested_at: Micros, now: Micros) -> bool {
+        self.last_logged(bucket, now).is_some_and(|last| last.mark == self.mark && requested_at <= last.at)
     }
 
     /// Returns the last logged change of the subject. Entries are in the order of writing.

@@ -87,7 +87,7 @@ impl AuditRecorder {
         kind: fn(AuditEntry, Micros) -> ChangeStage,
     ) {
         if let Some(before) = audit_entry(&change, plans) {
-            let kind = kind(before, change.asked_at);
+            let kind = kind(before, change.requested_at);
             self.records.push_back(ChangeRecord { subject, shown: change.to, kind });
         }
     }
@@ -137,8 +137,8 @@ impl ChangeRecord {
         now: Micros,
     ) -> Change<Option<AuditEntry>> {
         let DedupUpdate { value, to_log, logged_since } = match &self.kind {
-            ChangeStage::Intended(before, asked_at) => key.intend(bucket, before, *asked_at, now),
-            ChangeStage::Confirmed(before, asked_at) => key.confirm(bucket, before, *asked_at, now),
+            ChangeStage::Intended(before, requested_at) => key.intend(bucket, before, *requested_at, now),
+            ChangeStage::Confirmed(before, requested_at) => key.confirm(bucket, before, *requested_at, now),
             ChangeStage::Seen => key.see(bucket, now),
         };
         let to_log = match (to_log, logged_since) {

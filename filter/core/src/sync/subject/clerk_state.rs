@@ -36,7 +36,7 @@ impl ClerkState {
         match (response, state.clerk_plan_rules()) {
             (BillingRead::Found(subscription), Some(rules)) => {
                 let resolution = rules.resolve(now, &subscription);
-                findings.learn_clerk_alarms(state, now, subject, &resolution);
+                findings.record_clerk_alarms(state, now, subject, &resolution);
                 ClerkState::Read(Box::new(resolution))
             }
             (BillingRead::Missing, _) => ClerkState::Missing,

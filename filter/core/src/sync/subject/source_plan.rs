@@ -50,7 +50,7 @@ enum Worth {
 }
 
 impl Worth {
-    fn of(plans: &PlanTable, plan: Option<&str>) -> Self {
+    fn from_plan(plans: &PlanTable, plan: Option<&str>) -> Self {
         match plans.recorded(plan) {
             RecordedPlan::None => Worth::Default,
             RecordedPlan::Known(rank) if rank == plans.default_rank() => Worth::Default,
@@ -109,7 +109,7 @@ pub(super) fn combine(
         is_read: sources.reads_stripe,
     };
     let all: Vec<&SourcePlan> = std::iter::once(&stripe).chain(&others).collect();
-    let worth = |of: &SourcePlan| Worth::of(plans, of.plan.as_deref());
+    let worth = |of: &SourcePlan| Worth::from_plan(plans, of.plan.as_deref());
     let highest = all.iter().map(|of| worth(of)).max().unwrap_or(Worth::Default);
     let default = || plans.get(plans.default_rank()).name.clone();
     if highest == Worth::Default {

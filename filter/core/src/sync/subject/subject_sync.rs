@@ -69,7 +69,7 @@ pub(crate) struct SubjectSync {
     /// The record in Clerk's latest response; `None` if Clerk does not have the subject.
     record: Option<Record>,
     /// The time of the request for that response.
-    asked_at: Micros,
+    requested_at: Micros,
     round: usize,
     phase: Phase,
     /// The number of requests without a response.
@@ -124,7 +124,7 @@ pub struct RecordChange {
     /// The record to write; after the write, the record in Clerk's response.
     pub to: Record,
     /// The time of the request for `from`.
-    pub asked_at: Micros,
+    pub requested_at: Micros,
 }
 
 impl SubjectSync {
@@ -139,7 +139,7 @@ impl SubjectSync {
             event_customers: SortedSet::default(),
             earlier_customers: SortedSet::default(),
             record: None,
-            asked_at: now,
+            requested_at: now,
             round: 0,
             phase: Phase::ReadingClerk,
             outstanding: 1,
@@ -196,8 +196,8 @@ impl SubjectSync {
         granting.or_else(|| record.customers.first()).cloned()
     }
 
-    /// Handles another claim that names the subject.
-    pub(crate) fn also_named(&mut self, via: Via) {
+    /// Stores that another claim names the subject.
+    pub(crate) fn add_claim(&mut self, via: Via) {
         self.trusted |= via == Via::Metadata;
     }
 
@@ -298,12 +298,12 @@ impl SubjectSync {
     ) -> Result<Vec<SubjectRequest>, SyncError> {
         if self.phase == Phase::Failed {
             match request {
-                SubjectRequest::Write(request) => self.learn_record(request.read(&state.settings, outcome)?),
+                SubjectRequest::Write(request) => self.store_record(request.read(&state.settings, outcome)?),
                 request => request.check(&state.settings, outcome)?,
             }
             return Ok(Vec::new());
         }
-        let next = self.learn(state, findings, now, request, outcome)?;
+        let next = self.store_response(state, findings, now, request, outcome)?;
         self.outstanding = self.outstanding.saturating_sub(1);
         if let Some(next) = next {
             self.outstanding = self.outstanding.saturating_add(1);
@@ -328,7 +328,7 @@ impl SubjectSync {
 
     /// Reads and stores the response to a request. Returns the request that immediately follows from it, if
     /// any.
-    fn learn(
+    fn store_response(
         &mut self,
         state: &mut SyncState,
         findings: &mut SyncFindings,
@@ -338,8 +338,8 @@ impl SubjectSync {
     ) -> Result<Option<SubjectRequest>, SyncError> {
         let settings = &state.settings;
         match request {
-            SubjectRequest::Record(request) => self.learn_record(request.read(settings, outcome)?),
-            SubjectRequest::Write(request) => self.learn_record(request.read(settings, outcome)?),
+            SubjectRequest::Record(request) => self.store_record(request.read(settings, outcome)?),
+            SubjectRequest::Write(request) => self.store_record(request.read(settings, outcome)?),
             SubjectRequest::Billing(request) => {
                 let response = request.read(settings, outcome)?;
                 self.clerk = ClerkState::new(state, findings, now, &self.subject, response);
@@ -361,7 +361,7 @@ impl SubjectSync {
             }
             SubjectRequest::Sessions(request) => {
                 let response = request.read(settings, outcome)?;
-                findings.learn_sessions(state, request, response);
+                findings.store_sessions(state, request, response);
                 findings.cache_sessions_without_subject(state, self.stripe.subscriptions.values(), now);
             }
             SubjectRequest::Product(request) => {
@@ -374,7 +374,7 @@ impl SubjectSync {
             }
             SubjectRequest::Note(request) => {
                 let response = request.read(settings, outcome)?;
-                findings.learn_note(request, response);
+                findings.store_note_response(request, response);
             }
             SubjectRequest::OpenSessions(request) => {
                 let open = request.read(settings, outcome)?;
@@ -386,12 +386,12 @@ impl SubjectSync {
     }
 
     /// Stores Clerk's record from the response to a read or a write.
-    fn learn_record(&mut self, record: Option<Record>) {
+    fn store_record(&mut self, record: Option<Record>) {
         // After a write, the record may contain more than what was written, because of concurrent writers.
         let written = self.writing.take().zip(record.as_ref());
         let written = written.map(|(change, shown)| RecordChange { to: shown.clone(), ..change });
         // Clerk's response to a write shows the record at the time of the write or later.
-        self.asked_at = self.written_at.take().unwrap_or(self.asked_at);
+        self.requested_at = self.written_at.take().unwrap_or(self.requested_at);
         self.changed |= written.is_some();
         self.changes.extend(written);
         self.record = record;
@@ -458,7 +458,8 @@ impl SubjectSync {
         self.phase = if requests.is_empty() { Phase::Done(SubjectStatus::InSync) } else { Phase::Noting };
         if let Some(patch) = patch {
             requests.push(SubjectRequest::Write(WriteRecord { subject: self.subject.clone(), patch }));
-            self.writing = Some(RecordChange { from: shown, to: target.record, asked_at: self.asked_at });
+            self.writing =
+                Some(RecordChange { from: shown, to: target.record, requested_at: self.requested_at });
             self.written_at = Some(now);
             self.phase = Phase::Writing;
         }
@@ -491,7 +492,7 @@ impl SubjectSync {
             released,
         };
         let combined = combine(&state.plans, shown, target.record, sources);
-        findings.learn_kept(&state.plans, &self.subject, &combined.record, combined.kept_source);
+        findings.record_kept_plan(&state.plans, &self.subject, &combined.record, combined.kept_source);
         TargetRecord { record: combined.record, ..target }
     }
 }

@@ -144,7 +144,7 @@ impl StripeState {
             if !claims.note_is_managed_by(subject) {
                 continue;
             }
-            findings.learn_claims(subscription, &claims);
+            findings.record_disagreement(subscription, &claims);
             // An ended subscription is hardly ever read again, so it needs no note.
             if subscription.status.is_live() && findings.may_note(&subscription.id) {
                 let note = |change| NoteOwner { subscription: subscription.id.clone(), change };

@@ -10,7 +10,7 @@ use crate::upstream::Upstream;
 
 fn read(status: u16, body: &str) -> Result<BillingRead, ClerkApiError> {
     let headers = HeaderMap::default();
-    BillingRead::of(&Outcome::Response { status, headers: &headers, body: body.as_bytes() })
+    BillingRead::from_outcome(&Outcome::Response { status, headers: &headers, body: body.as_bytes() })
 }
 
 fn path(request: impl FnOnce(BackendApi<'_>) -> crate::http::Callout) -> String {
@@ -68,7 +68,7 @@ fn a_response_says_what_clerk_billing_has() {
     for (why, status, body, want) in cases {
         assert_eq!(read(status, &body), want, "{why}");
     }
-    let none = BillingRead::of(&Outcome::TimedOut);
+    let none = BillingRead::from_outcome(&Outcome::TimedOut);
     assert_eq!(none, Err(ClerkApiError::NoResponse(CalloutError::TimedOut)));
 }
 
