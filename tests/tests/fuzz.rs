@@ -1,5 +1,6 @@
-//! Runs each fuzz target for some seconds, starting from its seeds. `cargo fuzz run` (fuzz/Cargo.toml) runs
-//! one for longer.
+//! Runs each fuzz target for some seconds, starting from its seeds, if cargo is called with `--ignored`.
+//! `cargo fuzz run` (fuzz/Cargo.toml) runs one for longer. `cargo test` checks the same properties with random
+//! inputs (tests/properties).
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -65,13 +66,22 @@ fn run(program: &Path, seeds: &Path) -> Result<(), String> {
 }
 
 #[test]
-fn no_target_finds_anything_in_some_seconds() {
-    let (programs, targets) = (build(), targets());
+fn every_target_has_seeds() {
+    let targets = targets();
     assert!(targets.len() >= 10, "{targets:?}");
     for target in targets {
         let seeds = workspace::file("fuzz/seeds").join(&target);
         let found = std::fs::read_dir(&seeds).map_or(0, |seeds| seeds.count());
         assert!(found > 0, "{target} has no seeds in {}", seeds.display());
+    }
+}
+
+#[test]
+#[ignore = "takes three minutes: cargo test -p tollgate-tests --test fuzz -- --ignored"]
+fn no_target_finds_anything_in_some_seconds() {
+    let programs = build();
+    for target in targets() {
+        let seeds = workspace::file("fuzz/seeds").join(&target);
         run(&programs.join(&target), &seeds).unwrap_or_else(|why| panic!("{target}: {why}"));
     }
 }
