@@ -1,4 +1,5 @@
 //! The `tollgate` command: a third host of the filters' rules. This file only reads the arguments.
+#![deny(clippy::print_stdout, clippy::print_stderr)] // They panic on a closed pipe: see terminal.rs.
 #![allow(clippy::disallowed_methods)] // A command reads its clock and its environment itself.
 
 mod check;
@@ -6,6 +7,7 @@ mod clock;
 mod document;
 mod schema;
 mod sync;
+mod terminal;
 mod token;
 mod webhook;
 
@@ -31,11 +33,11 @@ enum CliCommand {
 }
 
 fn main() -> ExitCode {
-    match Cli::parse().command {
+    terminal::exit_code(match Cli::parse().command {
         CliCommand::Check(arguments) => check::run(&arguments),
         CliCommand::Schema(arguments) => schema::run(&arguments),
         CliCommand::Sync(arguments) => sync::run(&arguments),
         CliCommand::Token(arguments) => token::run(&arguments),
         CliCommand::Webhook(arguments) => webhook::run(&arguments),
-    }
+    })
 }

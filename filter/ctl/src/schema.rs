@@ -1,6 +1,7 @@
 //! `tollgate schema`: the JSON Schema of the document, generated from the types that the filters read it
 //! into.
 
+use crate::terminal::print_line;
 use clap::Args;
 use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};
@@ -21,7 +22,7 @@ pub(crate) struct SchemaArguments {}
 
 /// Prints the schema.
 pub(crate) fn run(_: &SchemaArguments) -> ExitCode {
-    println!("{:#}", schema());
+    print_line!("{:#}", schema());
     ExitCode::SUCCESS
 }
 

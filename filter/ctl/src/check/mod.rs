@@ -10,6 +10,7 @@ mod resource;
 mod routes;
 
 use crate::document::{Contents, FoundDocument, is_document, read};
+use crate::terminal::{print_error_line, print_line};
 use clap::Args;
 use serde_json::Value;
 use std::fmt;
@@ -118,15 +119,19 @@ pub(crate) fn run(arguments: &CheckArguments) -> ExitCode {
     let verdict =
         verdict.unwrap_or_else(|error| CheckVerdict { errors: vec![error], ..CheckVerdict::default() });
     for error in &verdict.errors {
-        eprintln!("error: {name}: {error}");
+        print_error_line!("error: {name}: {error}");
     }
     for warning in &verdict.warnings {
-        eprintln!("warning: {name}: {warning}");
+        print_error_line!("warning: {name}: {warning}");
     }
     let failed = !verdict.errors.is_empty() || (arguments.strict && !verdict.warnings.is_empty());
     if verdict.errors.is_empty() {
         let locations: Vec<&str> = verdict.locations.iter().map(|location| or_file(location)).collect();
-        println!("{name}: valid, {} ({})", counted(verdict.warnings.len(), "warning"), locations.join(", "));
+        print_line!(
+            "{name}: valid, {} ({})",
+            counted(verdict.warnings.len(), "warning"),
+            locations.join(", ")
+        );
     }
     if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }

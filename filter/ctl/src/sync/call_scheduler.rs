@@ -3,6 +3,7 @@
 use super::http_workers::{CALLS_MAX, CallOutcome, Endpoints, HttpWorkers};
 use super::rate_limits::{CLERK, RateLimits, Rates, TRIES_MAX, backoff};
 use crate::clock::now;
+use crate::terminal::print_error_line;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 use tollgate_core::http::{Callout, Request};
@@ -71,7 +72,7 @@ impl CallScheduler {
             let _ = interrupts.send(SchedulerMessage::Interrupted);
         });
         if let Err(error) = handler {
-            eprintln!(
+            print_error_line!(
                 "note: Ctrl-C will end this command at once, without finishing calls in progress: {error}"
             );
         }

@@ -18,6 +18,7 @@ mod work;
 pub(crate) use arguments::SyncArguments;
 
 use crate::clock::now;
+use crate::terminal::{self, ERROR, NOTE, print_error_line, print_line, styled};
 use call_scheduler::CallScheduler;
 use document::Setup;
 use http_workers::Endpoints;
@@ -49,7 +50,7 @@ pub(crate) fn run(arguments: &SyncArguments) -> ExitCode {
     match Session::start(arguments).and_then(|mut session| session.run()) {
         Ok(code) => ExitCode::from(code),
         Err(wrong) => {
-            eprintln!("error: {wrong}");
+            print_error_line!("{}: {wrong}", styled(ERROR, "error"));
             ExitCode::from(MISUSED)
         }
     }
@@ -80,7 +81,10 @@ impl<'a> Session<'a> {
         let section = &configuration.section;
         let (stripe_live, clerk_live) = (is_live(&section.stripe), is_live(&section.clerk));
         if section.reads_stripe && stripe_live != clerk_live && stripe_url.is_none() && clerk_url.is_none() {
-            eprintln!("note: one of the two API keys is of live mode and the other is not");
+            print_error_line!(
+                "{}: one of the two API keys is of live mode and the other is not",
+                styled(NOTE, "note")
+            );
         }
         let rates = Rates::new(stripe_live, clerk_live, arguments.stripe_rate, arguments.clerk_rate);
         let (plans, plan_key) = (configuration.plans.clone(), section.plan_key.clone());
@@ -96,7 +100,7 @@ impl<'a> Session<'a> {
             Ok(jobs) => jobs,
             Err(CensusError::Interrupted) => {
                 self.progress.clear();
-                eprintln!(
+                print_error_line!(
                     "interrupted while reading subscriptions and users: nothing was written; run it again"
                 );
                 return Ok(INTERRUPTED);
@@ -141,7 +145,7 @@ impl<'a> Session<'a> {
         let differs = !self.summary.differing.is_empty() || !self.summary.names.is_empty();
         let is_dry = self.intent == Intent::Rehearse;
         if differs && is_dry && !self.arguments.json {
-            println!("nothing was written; to apply it: {} --apply", self.command());
+            print_line!("nothing was written; to apply it: {} --apply", self.command());
         }
         Ok(if differs && is_dry && self.arguments.exit_code { DIFFERENT } else { 0 })
     }
@@ -154,7 +158,7 @@ impl<'a> Session<'a> {
         if let Some(file) = &self.arguments.resume
             && let Some(left) = resume::load(file, self.resumable())?
         {
-            eprintln!("{} subjects are left according to {}", left.len(), file.display());
+            print_error_line!("{} subjects are left according to {}", left.len(), file.display());
             return Ok(Ok(left));
         }
         let scope = self.arguments.subject.clone().map_or(Scope::All, Scope::Subject);
@@ -187,7 +191,7 @@ impl<'a> Session<'a> {
                 format!("{} ids do not look like Stripe's or Clerk's and were left out", skipped.len());
             let alarm = Alarm::warning(AlarmCode::UnknownIds, detail);
             if self.arguments.json {
-                println!("{alarm}");
+                print_line!("{alarm}");
             }
             self.summary.alarm(alarm.to_string());
         }
@@ -211,14 +215,14 @@ impl<'a> Session<'a> {
 
     fn print(&self, left: usize) {
         if self.arguments.json {
-            output::json_rest(&self.summary, left).iter().for_each(|line| println!("{line}"));
+            output::json_rest(&self.summary, left).iter().for_each(|line| print_line!("{line}"));
         } else {
-            print!("{}", output::table(&self.summary, self.intent));
+            terminal::print(&output::table(&self.summary, self.intent));
         }
         if let Some(why) =
             self.scheduler.last_connection_error.as_ref().filter(|_| !self.summary.failures.is_empty())
         {
-            eprintln!("the last connection error: {why}");
+            print_error_line!("the last connection error: {why}");
         }
     }
 
@@ -227,9 +231,12 @@ impl<'a> Session<'a> {
         let done = total.saturating_sub(left);
         match &self.arguments.resume {
             Some(_) => {
-                eprintln!("interrupted: {done} of {total} done; to continue: {}{apply}", self.command())
+                print_error_line!(
+                    "interrupted: {done} of {total} done; to continue: {}{apply}",
+                    self.command()
+                )
             }
-            None => eprintln!(
+            None => print_error_line!(
                 "interrupted: {done} of {total} done; run it again (completed work is not repeated), with --resume FILE \
                 to continue where it stopped"
             ),

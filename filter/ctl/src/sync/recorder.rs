@@ -6,6 +6,7 @@ use super::summary::Summary;
 use super::work::{Job, JobObserver};
 use super::{output, resume};
 use crate::clock::now;
+use crate::terminal::{NOTE, print_error_line, print_line, styled};
 use std::path::Path;
 use std::time::Duration;
 use tollgate_core::backfill::{Conclusion, Intent};
@@ -40,10 +41,10 @@ impl JobObserver for Recorder<'_> {
         if !self.json {
             return;
         }
-        self.summary.audit.iter().skip(audit).for_each(|line| println!("{line}"));
-        self.summary.alarms.iter().skip(alarms).for_each(|line| println!("{line}"));
+        self.summary.audit.iter().skip(audit).for_each(|line| print_line!("{line}"));
+        self.summary.alarms.iter().skip(alarms).for_each(|line| print_line!("{line}"));
         let lines = output::json_differences(self.summary, &new, self.intent, self.plan_key);
-        lines.iter().for_each(|line| println!("{line}"));
+        lines.iter().for_each(|line| print_line!("{line}"));
     }
 
     fn progress<'j>(&mut self, left: impl Iterator<Item = &'j Job>, left_count: usize) {
@@ -52,7 +53,7 @@ impl JobObserver for Recorder<'_> {
             self.saved_at = now;
             let run = resume::Run { intent: self.intent, endpoints: self.endpoints };
             if let Err(wrong) = resume::save(file, run, left.map(|job| -> &Job { job }).chain(&self.failed)) {
-                eprintln!("note: {wrong}");
+                print_error_line!("{}: {wrong}", styled(NOTE, "note"));
             }
         }
         let done = self.total.saturating_sub(left_count);

@@ -5,6 +5,7 @@ use super::call_scheduler::{CallScheduler, JobCall, SchedulerEvent};
 use super::http_workers::CallOutcome;
 use super::rate_limits::backoff;
 use crate::clock::now;
+use crate::terminal::print_error_line;
 use std::collections::{BTreeMap, VecDeque};
 use tollgate_core::backfill::{
     BackfillError, Census, CensusCounts, CensusResult, Conclusion, Intent, Reconciliation,
@@ -137,7 +138,7 @@ impl<'a> Work<'a> {
                 SchedulerEvent::Interrupted => {
                     self.interrupted = true;
                     let count = self.in_progress.len();
-                    eprintln!("\nfinishing the {count} in progress; interrupt again to end at once");
+                    print_error_line!("\nfinishing the {count} in progress; interrupt again to end at once");
                 }
                 SchedulerEvent::Idle => {}
             }

@@ -2,6 +2,7 @@
 
 mod gate;
 
+use crate::terminal::{ERROR, print_error_line, print_line, styled};
 use crate::{clock, document};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -68,7 +69,7 @@ fn time_of(text: &str) -> Result<Micros, String> {
 pub(crate) fn run(arguments: &TokenArguments) -> ExitCode {
     match decide(arguments) {
         Ok((text, verdict)) => {
-            println!("{text}");
+            print_line!("{text}");
             if matches!(verdict, TokenVerdict::Admitted { .. }) {
                 ExitCode::SUCCESS
             } else {
@@ -76,7 +77,7 @@ pub(crate) fn run(arguments: &TokenArguments) -> ExitCode {
             }
         }
         Err(error) => {
-            eprintln!("error: {error}");
+            print_error_line!("{}: {error}", styled(ERROR, "error"));
             ExitCode::from(2)
         }
     }

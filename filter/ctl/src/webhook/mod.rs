@@ -4,6 +4,7 @@ mod event;
 mod signature;
 
 use crate::clock;
+use crate::terminal::{ERROR, print_error_line, print_line, styled};
 use clap::{ArgGroup, Args, Subcommand};
 use event::Subjects;
 use serde_json::Value;
@@ -78,7 +79,7 @@ pub(crate) fn run(arguments: &WebhookArguments) -> ExitCode {
     match prepare(send).and_then(|(body, signature)| deliver(send, &body, &signature)) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("error: {error}");
+            print_error_line!("{}: {error}", styled(ERROR, "error"));
             ExitCode::from(2)
         }
     }
@@ -116,11 +117,11 @@ fn signing_secret(value: Option<&str>) -> Result<Secret, String> {
 
 fn deliver(send: &Send, body: &[u8], signature: &str) -> Result<ExitCode, String> {
     if send.print {
-        println!(
+        print_line!(
             "POST {}\nstripe-signature: {signature}\ncontent-type: application/json; charset=utf-8\n",
             send.url
         );
-        println!("{}", String::from_utf8_lossy(body));
+        print_line!("{}", String::from_utf8_lossy(body));
         return Ok(ExitCode::SUCCESS);
     }
     let agent: ureq::Agent = ureq::Agent::config_builder()
@@ -136,15 +137,15 @@ fn deliver(send: &Send, body: &[u8], signature: &str) -> Result<ExitCode, String
     let mut response = match request.send(body) {
         Ok(response) => response,
         Err(error) => {
-            eprintln!("{}: {error}", send.url);
+            print_error_line!("{}: {error}", send.url);
             return Ok(ExitCode::FAILURE);
         }
     };
     let text = response.body_mut().read_to_string().unwrap_or_default();
-    println!("{} in {} ms", response.status(), began.elapsed().as_millis());
+    print_line!("{} in {} ms", response.status(), began.elapsed().as_millis());
     match serde_json::from_str::<Value>(&text) {
-        Ok(value) => println!("{value:#}"),
-        Err(_) => println!("{text}"),
+        Ok(value) => print_line!("{value:#}"),
+        Err(_) => print_line!("{text}"),
     }
     Ok(if response.status().is_success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
