@@ -126,7 +126,7 @@ impl RecordedPlan<'_> {
 
     /// Returns whether this plan may be at least as high as the plan of that rank. True for every rank if it
     /// is unknown.
-    pub(crate) fn may_be_worth(self, rank: Rank) -> bool {
+    pub(crate) fn may_be_at_least(self, rank: Rank) -> bool {
         match self {
             RecordedPlan::None => rank <= Rank(0),
             RecordedPlan::Known(recorded) => rank <= recorded,

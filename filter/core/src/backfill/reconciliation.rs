@@ -1,7 +1,7 @@
 //! Syncs a subject or a customer from Stripe to Clerk without an event, for the `tollgate` command.
 //!
 //! It runs the [`PlanSync`] of a delivery with another trigger: the same reads, rounds, decisions, alarms,
-//! and audit lines. A rehearsal stops each subject before its first write and returns that write.
+//! and audit lines. A dry run stops each subject before its first write and returns that write.
 
 use super::error::BackfillError;
 use crate::clerk::metadata::Record;
@@ -11,8 +11,8 @@ use crate::machine::CallId;
 use crate::report::Report;
 use crate::sorted::{SortedMap, SortedSet};
 use crate::sync::{
-    About, Deadline, NamedSubject, NoteOwner, PlanSync, RecordChange, SubjectStatus, SyncError, SyncProgress,
-    SyncState, Trigger, Via, audit,
+    Deadline, NamedSubject, NoteOwner, PlanSync, RecordChange, SubjectStatus, SyncError, SyncProgress,
+    SyncState, Trigger, TriggerObject, Via, audit,
 };
 use crate::time::Micros;
 use std::time::Duration;
@@ -45,7 +45,7 @@ pub enum Target {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Intent {
     /// Read, and return the writes without performing them.
-    Rehearse,
+    DryRun,
     /// Write the differences, and check the result.
     Apply,
 }
@@ -85,7 +85,7 @@ pub struct SubjectOutcome {
     /// The customer that pays, or one that paid before.
     pub customer: Option<CustomerId>,
     /// The status; `None` if the sync stopped before a write, or failed.
-    pub end: Option<SubjectStatus>,
+    pub status: Option<SubjectStatus>,
 }
 
 /// The owner that a Checkout Session names, as noted on its subscription.
@@ -170,12 +170,12 @@ impl Reconciliation {
         let mut started_calls = Vec::with_capacity(calls.len());
         for (id, callout) in calls {
             self.names.extend(self.sync.note(id).and_then(noted_owner));
-            if self.intent == Intent::Apply || !self.sync.changes_something(id) {
+            if self.intent == Intent::Apply || !self.sync.is_write(id) {
                 self.started.insert(id);
                 started_calls.push((id, callout));
             }
         }
-        // A rehearsal does not start writes. If all started callouts have ended, the sync waits only for
+        // A dry run does not start writes. If all started callouts have ended, the sync waits only for
         // writes.
         if self.ended >= self.started.len() {
             let error = self.sync.error();
@@ -196,11 +196,11 @@ impl Reconciliation {
         let mut outcomes = Vec::with_capacity(self.sync.subjects.len());
         for subject in &self.sync.subjects {
             let written = self.changes.remove(&subject.subject);
-            // A rehearsal sends no write, so the change that it would write is certain. After a transient
+            // A dry run sends no write, so the change that it would write is certain. After a transient
             // error the caller repeats it.
-            let is_rehearsed =
-                self.intent == Intent::Rehearse && error.is_some_and(SyncError::needs_operator);
-            let is_certain = error.is_none() || is_rehearsed;
+            let is_dry_run_result =
+                self.intent == Intent::DryRun && error.is_some_and(SyncError::needs_operator);
+            let is_certain = error.is_none() || is_dry_run_result;
             let change = written.or_else(|| subject.writing.clone().filter(|_| is_certain));
             let record =
                 change.as_ref().map(|change| change.to.clone()).or_else(|| subject.record().cloned());
@@ -209,7 +209,7 @@ impl Reconciliation {
                 record: subject.record().cloned(),
                 customer: record.and_then(|record| subject.payer(&record)),
                 change,
-                end: subject.end(),
+                status: subject.status(),
             });
         }
         ReconciliationStep::Done(Box::new(Conclusion {
@@ -222,16 +222,16 @@ impl Reconciliation {
 }
 
 fn trigger(target: Target) -> Trigger {
-    let (about, customer, named) = match target {
-        Target::Customer(customer) => (About::Customer(customer.clone()), Some(customer), Vec::new()),
+    let (object, customer, named) = match target {
+        Target::Customer(customer) => (TriggerObject::Customer(customer.clone()), Some(customer), Vec::new()),
         Target::Subject { subject, customers, trusted } => {
             // If only a `client_reference_id` names the subject, which a payer can choose, the sync can grant
             // a plan, but does not remove a plan of another origin.
             let via = if trusted { Via::Metadata } else { Via::Reference };
-            (About::Subjects(customers), None, vec![NamedSubject { subject, via }])
+            (TriggerObject::Subjects(customers), None, vec![NamedSubject { subject, via }])
         }
     };
-    Trigger { customer, named, ..Trigger::new(REASON, about) }
+    Trigger { customer, named, ..Trigger::new(REASON, object) }
 }
 
 fn noted_owner(request: &NoteOwner) -> Option<NotedOwner> {

@@ -130,7 +130,7 @@ async fn buy_plan(
 /// Returns whether the session was completed after the account was read, so that its subscription is not
 /// known yet.
 fn was_completed_after_read(session: &BuyerSession, account: &SubjectAccount) -> bool {
-    session.subscription.as_ref().is_some_and(|subscription| !account.known.contains(subscription))
+    session.subscription.as_ref().is_some_and(|subscription| !account.subscription_ids.contains(subscription))
 }
 
 async fn buy_purchase(cx: &BillingContext, request: &CheckoutRequest, name: &str) -> EndpointResult {

@@ -7,7 +7,7 @@ use super::owned::{ActionConditions, blocking_subscription, current, last_ended,
 use super::pending::{ManagedBy, cancels_at_s, pending, plan_item};
 use super::prices::PriceList;
 use super::response::{EndpointResponse, rfc3339};
-use crate::clerk::billing::{ClerkItemStatus, ShownItem};
+use crate::clerk::billing::{ClerkItemStatus, ItemDetails};
 use crate::clerk::plan_source::PlanSource;
 use crate::plan_table::Rank;
 use crate::stripe::subscription::SubscriptionStatus;
@@ -85,7 +85,7 @@ impl SubscriptionView {
     /// The endpoints change nothing at Clerk Billing, so there are no actions.
     pub(super) fn of_clerk_billing(cx: &BillingContext, account: &SubjectAccount) -> Option<Self> {
         let sold = account.clerk_item.as_ref().filter(|_| current(account).is_none())?;
-        let ShownItem { status, period_end, grace_until, .. } = &sold.item;
+        let ItemDetails { status, period_end, grace_until, .. } = &sold.item;
         let time = |time: &Micros| rfc3339(time.as_secs());
         let details = Details {
             interval: None,

@@ -131,7 +131,7 @@ impl Record {
 
     /// Returns the record as it would be if Stripe were the only source. A plan without a source is in it: an
     /// operator or a release without sources wrote it.
-    pub(crate) fn of_stripe(&self) -> Record {
+    pub(crate) fn stripe_part(&self) -> Record {
         let all = Record { plan_source: None, plan_beside: None, ..self.clone() };
         match &self.plan_source {
             None | Some(PlanSource::Stripe) => all,
@@ -157,7 +157,7 @@ mod tests {
 
     /// Returns the plans of Stripe and of Clerk Billing.
     fn plans(record: &Record) -> (Option<String>, Option<String>) {
-        (record.of_stripe().plan, record.plan_of(&PlanSource::ClerkBilling).map(str::to_owned))
+        (record.stripe_part().plan, record.plan_of(&PlanSource::ClerkBilling).map(str::to_owned))
     }
 
     #[test]
@@ -232,10 +232,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_shown_of_another_source_is_not_stripes() {
-        let shown = record("pro", json!({"plan_source": "clerk_billing"}));
-        assert_eq!(shown.of_stripe().subscription, SubscriptionNote::default());
-        let shown = record("pro", json!({"plan_source": "stripe", "stripe_subscription": "sub_1"}));
-        assert_eq!(shown.of_stripe().subscription.status.as_deref(), Some("active"));
+    fn the_status_of_another_source_is_not_stripes() {
+        let of_clerk = record("pro", json!({"plan_source": "clerk_billing"}));
+        assert_eq!(of_clerk.stripe_part().subscription, SubscriptionNote::default());
+        let of_stripe = record("pro", json!({"plan_source": "stripe", "stripe_subscription": "sub_1"}));
+        assert_eq!(of_stripe.stripe_part().subscription.status.as_deref(), Some("active"));
     }
 }

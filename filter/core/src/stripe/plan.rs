@@ -89,18 +89,20 @@ pub(crate) enum GrantedPlan {
 
 impl Recorded<'_> {
     /// Returns whether this subscription granted the recorded plan.
-    fn is_of(&self, subscription: &Subscription) -> bool {
+    fn is_granted_by(&self, subscription: &Subscription) -> bool {
         self.granting == Some(&subscription.id)
     }
 
     /// Returns the plan that a past-due subscription granted when it was last paid, given the plan that its
     /// oldest open invoice charges for.
-    fn last_paid(&self, late: &Subscription, renewal: &Renewal, default_rank: Rank) -> Option<Rank> {
-        let noted = self.paid.get(&late.id).copied();
-        match (renewal, noted) {
+    fn last_paid(&self, subscription: &Subscription, renewal: &Renewal, default_rank: Rank) -> Option<Rank> {
+        let recorded = self.paid.get(&subscription.id).copied();
+        match (renewal, recorded) {
             (Renewal::Unknown(_), _) => None,
-            (Renewal::Plan(renewed), Some(noted)) if !(self.granting_is_paid && self.is_of(late)) => {
-                Some(noted.min(*renewed))
+            (Renewal::Plan(renewed), Some(recorded))
+                if !(self.granting_is_paid && self.is_granted_by(subscription)) =>
+            {
+                Some(recorded.min(*renewed))
             }
             (Renewal::Plan(renewed), _) => Some(*renewed),
             // An invoice that charges for no plan does not affect a plan that is known to be paid.
@@ -136,8 +138,9 @@ pub(crate) struct Resolution {
     pub(crate) plan: GrantedPlan,
     /// The granting subscription; `None` if no subscription grants a plan, so that it is the default one.
     pub(crate) granting: Option<SubscriptionId>,
-    /// The details of the granting subscription; if there is none, of the one that is closest to granting.
-    pub(crate) shown: Option<Shown>,
+    /// The details of the granting subscription; if there is none, of the one that comes closest to granting a
+    /// plan.
+    pub(crate) details: Option<SubscriptionDetails>,
     /// The plan that each live subscription granted when it was last paid, if known.
     pub(crate) paid: SortedMap<SubscriptionId, Rank>,
     /// Alarms for the operator.
@@ -156,7 +159,7 @@ impl Resolution {
 
 /// The details of a subscription in the subject's public metadata. Times are in seconds since the Unix epoch.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Shown {
+pub(crate) struct SubscriptionDetails {
     /// The subscription's status.
     pub(crate) status: SubscriptionStatus,
     /// The end of the paid period.
@@ -167,13 +170,13 @@ pub(crate) struct Shown {
     pub(crate) grace_until_s: Option<u64>,
 }
 
-impl Shown {
-    /// Creates the details. `period_end_s` is that of the granting item, because items may have their own
-    /// periods. A subscription with `cancel_at` ends with its period if that time is not later, because the
-    /// customer portal sets `cancel_at` for that.
+impl SubscriptionDetails {
+    /// Creates the details. `period_end_s` is the end of the granting item's period, because items may have
+    /// different periods. `cancel_at` at or before that end also counts as `cancel_at_period_end`, because the
+    /// customer portal cancels at the end of the period by setting `cancel_at`.
     fn new(subscription: &Subscription, period_end_s: Option<u64>, grace_until_s: Option<u64>) -> Self {
         let ends_by_then = subscription.cancel_at_s.is_some_and(|end_s| Some(end_s) <= period_end_s);
-        Shown {
+        SubscriptionDetails {
             status: subscription.status.clone(),
             current_period_end_s: period_end_s,
             cancel_at_period_end: subscription.cancel_at_period_end || ends_by_then,
@@ -181,7 +184,7 @@ impl Shown {
         }
     }
 
-    /// Returns the sort key by which one of several is chosen; the least comes first.
+    /// Returns the key by which one of several subscriptions is chosen; the smallest key comes first.
     fn preference(&self) -> impl Ord {
         let ends =
             (Reverse(self.current_period_end_s), self.cancel_at_period_end, Reverse(self.grace_until_s));
@@ -194,13 +197,13 @@ impl PlanRules<'_> {
     /// create another need.
     pub(crate) fn needs(&self, evidence: &Evidence<'_>, recorded: &Recorded<'_>) -> Needs {
         let mut needs = Needs::default();
-        for subscription in evidence.subscriptions.iter().filter(|s| self.may_count(&s.status)) {
+        for subscription in evidence.subscriptions.iter().filter(|s| self.may_affect_plan(&s.status)) {
             let offer = Offer::new(subscription, &self.catalog, evidence.products);
             let best = offer.best.map(|best| best.rank);
             let invoices_decide = match self.past_due {
                 _ if subscription.status != SubscriptionStatus::PastDue => false,
                 PastDue::Revoke => false,
-                PastDue::Grace(_) => best.is_some() || recorded.is_of(subscription),
+                PastDue::Grace(_) => best.is_some() || recorded.is_granted_by(subscription),
                 // The invoices only show whether an unpaid change raised the plan.
                 PastDue::Keep => best.is_some_and(|best| {
                     !recorded.paid.contains_key(&subscription.id) && recorded.plan.at_most(best) < best
@@ -209,14 +212,14 @@ impl PlanRules<'_> {
             if invoices_decide && !evidence.open_invoices.contains_key(&subscription.id) {
                 needs.open_invoices.insert(subscription.id.clone());
             }
-            if let Some(owed) = evidence.open_invoices.get(&subscription.id)
+            if let Some(invoices) = evidence.open_invoices.get(&subscription.id)
                 && let Renewal::Unknown(depends_on) =
-                    Renewal::new(subscription, owed, &self.catalog, evidence.products)
+                    Renewal::new(subscription, invoices, &self.catalog, evidence.products)
             {
                 needs.products.extend(depends_on);
             }
             needs.products.extend(offer.depends_on);
-            if subscription.items_cut {
+            if subscription.items_truncated {
                 needs.items.insert(subscription.id.clone());
             }
         }
@@ -236,26 +239,26 @@ impl PlanRules<'_> {
         let default_rank = self.catalog.plans.default_rank();
         let mut alarms = SortedSet::default();
         let mut grants = Vec::new();
-        let mut paid = still_paid(evidence, recorded);
-        for subscription in evidence.subscriptions.iter().filter(|s| self.may_count(&s.status)) {
+        let mut paid = recorded_paid_plans(evidence, recorded);
+        for subscription in evidence.subscriptions.iter().filter(|s| self.may_affect_plan(&s.status)) {
             let offer = Offer::new(subscription, &self.catalog, evidence.products);
-            let owed = evidence.open_invoices.get(&subscription.id).cloned().unwrap_or_default();
-            if owed.unreadable {
+            let open_invoices = evidence.open_invoices.get(&subscription.id).cloned().unwrap_or_default();
+            if open_invoices.unreadable {
                 let (subscription, part) = (subscription.id.clone(), UnreadablePart::OpenInvoice);
                 alarms.insert(PlanAlarm::Unreadable { subscription, part });
             }
-            let renewal = Renewal::new(subscription, &owed, &self.catalog, evidence.products);
+            let renewal = Renewal::new(subscription, &open_invoices, &self.catalog, evidence.products);
             // The oldest invoice decides, and an unreadable one may be older.
             if subscription.status == SubscriptionStatus::PastDue
-                && !owed.unreadable
+                && !open_invoices.unreadable
                 && let Some(last_paid) = recorded.last_paid(subscription, &renewal, default_rank)
             {
                 paid.insert(subscription.id.clone(), last_paid);
             }
-            let was_paid = paid.get(&subscription.id).copied();
-            let relevant = RelevantSubscription { subscription, offer, owed, was_paid };
+            let last_paid = paid.get(&subscription.id).copied();
+            let relevant = RelevantSubscription { subscription, offer, open_invoices, last_paid };
             let grant = relevant.grant(now, self.past_due, recorded, &mut alarms);
-            if let Some(rank) = grant.as_ref().and_then(Grant::by_itself)
+            if let Some(rank) = grant.as_ref().and_then(Grant::configured_rank)
                 && (subscription.status != SubscriptionStatus::PastDue
                     || !paid.contains_key(&subscription.id))
             {
@@ -268,14 +271,14 @@ impl PlanRules<'_> {
             Some(grant) => Resolution {
                 plan: grant.plan,
                 granting: Some(grant.subscription.clone()),
-                shown: Some(grant.shown),
+                details: Some(grant.details),
                 paid,
                 alarms,
             },
             None => Resolution {
                 plan: GrantedPlan::Known(default_rank),
                 granting: None,
-                shown: self.shown_without_grant(evidence),
+                details: self.details_without_grant(evidence),
                 paid,
                 alarms,
             },
@@ -283,7 +286,7 @@ impl PlanRules<'_> {
     }
 
     /// Returns whether a subscription with this status may affect the plan.
-    fn may_count(&self, status: &SubscriptionStatus) -> bool {
+    fn may_affect_plan(&self, status: &SubscriptionStatus) -> bool {
         match status {
             SubscriptionStatus::Active | SubscriptionStatus::Trialing | SubscriptionStatus::Unknown(_) => {
                 true
@@ -294,15 +297,16 @@ impl PlanRules<'_> {
         }
     }
 
-    /// Returns the details of the subscription closest to granting, if none grants, so that users see why
-    /// they lost a plan. A subscription that sells no plan is excluded. Products of ended subscriptions are
-    /// not read, so for these only the configuration counts.
-    fn shown_without_grant(&self, evidence: &Evidence<'_>) -> Option<Shown> {
+    /// Returns the details of the subscription that comes closest to granting a plan, so that users see why
+    /// they lost it. A subscription that sells no plan is excluded. Products of ended subscriptions are not
+    /// read, so for these subscriptions only the configuration counts.
+    fn details_without_grant(&self, evidence: &Evidence<'_>) -> Option<SubscriptionDetails> {
         let candidates = evidence.subscriptions.iter().filter(|subscription| {
             let offer = Offer::new(subscription, &self.catalog, evidence.products);
-            !offer.knowingly_none && (offer.best.is_some() || !self.may_count(&subscription.status))
+            !offer.only_add_ons && (offer.best.is_some() || !self.may_affect_plan(&subscription.status))
         });
-        let nearest = candidates.map(|s| (Shown::new(s, s.current_period_end_s(), None), &s.id));
+        let nearest =
+            candidates.map(|s| (SubscriptionDetails::new(s, s.current_period_end_s(), None), &s.id));
         nearest
             .min_by(|(a, id_a), (b, id_b)| a.preference().cmp(&b.preference()).then(id_a.cmp(id_b)))
             .map(|(s, _)| s)
@@ -310,7 +314,7 @@ impl PlanRules<'_> {
 }
 
 /// Returns the recorded last paid plans of subscriptions that have not ended.
-fn still_paid(evidence: &Evidence<'_>, recorded: &Recorded<'_>) -> SortedMap<SubscriptionId, Rank> {
+fn recorded_paid_plans(evidence: &Evidence<'_>, recorded: &Recorded<'_>) -> SortedMap<SubscriptionId, Rank> {
     let mut paid = SortedMap::default();
     for subscription in evidence.subscriptions.iter().filter(|subscription| subscription.status.is_live()) {
         if let Some(rank) = recorded.paid.get(&subscription.id) {

@@ -34,7 +34,7 @@ pub struct Subscription {
     /// The items.
     pub items: Vec<Item>,
     /// Whether Stripe returned only some of the items, or the list cannot be parsed.
-    pub items_cut: bool,
+    pub items_truncated: bool,
     /// The latest invoice, if it was expanded.
     pub latest_invoice: Option<Invoice>,
     /// The members that only changes of the subscription depend on.
@@ -224,7 +224,7 @@ impl Subscription {
         let items = list.and_then(|list| read_items(list, period_end_s, &mut unreadable));
         // A list that cannot be parsed here may be parseable when it is requested separately, like an
         // incomplete one.
-        let items_cut = items.is_err() || list.and_then(|list| list.is_set("has_more")).unwrap_or(true);
+        let items_truncated = items.is_err() || list.and_then(|list| list.is_set("has_more")).unwrap_or(true);
         let latest =
             object.expanded("latest_invoice").and_then(|invoice| invoice.map(Invoice::read).transpose());
         Ok(Ok(Subscription {
@@ -240,7 +240,7 @@ impl Subscription {
                 &mut unreadable,
             ),
             cancel_at_s: taken(object.number("cancel_at"), UnreadablePart::End, &mut unreadable),
-            items_cut,
+            items_truncated,
             items: items.unwrap_or_default(),
             latest_invoice: taken(latest, UnreadablePart::LatestInvoice, &mut unreadable),
             changes: ChangeState::read(object),
@@ -255,10 +255,10 @@ impl Subscription {
 }
 
 impl Subscription {
-    /// Replaces the items by those that were requested separately; `is_whole` if these are all.
-    pub(crate) fn take_items(&mut self, items: Vec<Item>, unreadable: bool, is_whole: bool) {
+    /// Replaces the items by those that were requested separately; `is_whole` is true if these are all items.
+    pub(crate) fn set_items(&mut self, items: Vec<Item>, unreadable: bool, is_whole: bool) {
         self.items = items;
-        self.items_cut = !is_whole;
+        self.items_truncated = !is_whole;
         let others =
             std::mem::take(&mut self.unreadable).into_iter().filter(|part| *part != UnreadablePart::Item);
         self.unreadable = others.chain(unreadable.then_some(UnreadablePart::Item)).collect();

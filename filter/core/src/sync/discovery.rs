@@ -8,7 +8,7 @@ use super::error::SyncError;
 use super::findings::SyncFindings;
 use super::ownership::{NamedSubject, Via};
 use super::state::SyncState;
-use super::trigger::{About, Trigger};
+use super::trigger::{Trigger, TriggerObject};
 use crate::config::SyncSettings;
 use crate::http::{Callout, Outcome};
 use crate::ids::{CustomerId, ProductId, SubscriptionId};
@@ -29,7 +29,7 @@ pub(crate) struct Discovery {
     /// The subscriptions that grant a plan according to Clerk, as far as they were requested from Stripe.
     recorded: SortedSet<SubscriptionId>,
     /// Whether the event's customer has more subscriptions than Tollgate reads.
-    cut: bool,
+    truncated: bool,
 }
 
 /// The subjects that Stripe names for an event, and the requests that are needed to find the rest.
@@ -66,21 +66,21 @@ impl DiscoveryRequest {
 
 impl Discovery {
     /// Returns the first requests. The Checkout Sessions are requested in parallel, unless the event shows
-    /// that the subscription's own metadata identifies its present and previous owner.
+    /// that the subscription's own metadata identifies its current and previous owner.
     pub(crate) fn begin(&mut self, trigger: &Trigger) -> Vec<DiscoveryRequest> {
         self.customers.extend(trigger.customer.clone());
-        match &trigger.about {
-            About::Subscription(id) => {
+        match &trigger.object {
+            TriggerObject::Subscription(id) => {
                 let sessions =
                     (!trigger.names_owner).then(|| DiscoveryRequest::Sessions(ListSessions(id.clone())));
                 let subscription = DiscoveryRequest::Subscription(RetrieveSubscription(id.clone()));
                 [subscription].into_iter().chain(sessions).collect()
             }
-            About::Customer(customer) => vec![
+            TriggerObject::Customer(customer) => vec![
                 DiscoveryRequest::Customer(RetrieveCustomer(customer.clone())),
                 DiscoveryRequest::Subscriptions(ListSubscriptions::first(customer, false)),
             ],
-            About::Subjects(customers) => {
+            TriggerObject::Subjects(customers) => {
                 self.customers.extend(customers.iter().cloned());
                 Vec::new()
             }
@@ -89,12 +89,12 @@ impl Discovery {
 
     /// Returns requests for the subscriptions that grant a plan according to Clerk, if no event names one.
     /// Stripe must have them: with the API key of another account, every subject would look unpaid.
-    pub(crate) fn recorded(
+    pub(crate) fn recorded_requests(
         &mut self,
         trigger: &Trigger,
         granted_by: &SortedSet<SubscriptionId>,
     ) -> Vec<DiscoveryRequest> {
-        if !matches!(trigger.about, About::Subjects(_)) {
+        if !matches!(trigger.object, TriggerObject::Subjects(_)) {
             return Vec::new();
         }
         let missing: Vec<_> = granted_by.difference(&self.recorded).cloned().collect();
@@ -106,7 +106,7 @@ impl Discovery {
     ///
     /// # Errors
     /// [`SyncError`] of the request.
-    pub(crate) fn take(
+    pub(crate) fn handle_outcome(
         &mut self,
         state: &mut SyncState,
         findings: &mut SyncFindings,
@@ -123,12 +123,12 @@ impl Discovery {
             DiscoveryRequest::Customer(request) => request.read(&state.settings, outcome)?,
             DiscoveryRequest::Subscriptions(request) => {
                 let page = request.read(&state.settings, outcome)?;
-                let after = findings.next_page(request, page.next);
-                self.cut |= after.is_cut();
+                let next_page = findings.next_page(request, page.next);
+                self.truncated |= next_page.is_truncated();
                 findings.skipped.extend(page.skipped);
                 findings.unreadable.extend(page.unreadable);
                 self.subscriptions.extend(page.subscriptions);
-                next = after.request().map(DiscoveryRequest::Subscriptions);
+                next = next_page.request().map(DiscoveryRequest::Subscriptions);
             }
             DiscoveryRequest::Sessions(request) => {
                 let response = request.read(&state.settings, outcome)?;
@@ -158,14 +158,13 @@ impl Discovery {
     /// Returns all subjects that Stripe names for the event, without duplicates, and the sessions that must
     /// be read to find the rest.
     ///
-    /// The result includes more than the owners. For example, if the customer names one subject and the
-    /// subscription another, the customer's may have been the owner until this event. Being named grants
-    /// nothing.
+    /// The result includes more subjects than the owners. For example, if the customer names one subject and
+    /// the subscription another, the customer's subject may have been the owner until this event. A subject
+    /// gets no plan only because it is named.
     ///
     /// # Errors
-    /// [`SyncError`] if the subjects cannot be determined, because an object that Stripe refuses to show may
-    /// name a subject that nothing else names; [`SyncError::TooMany`] if the customer has too many
-    /// subscriptions.
+    /// [`SyncError`] if the subjects cannot be determined, because only an object that Stripe refuses to
+    /// return may name them; [`SyncError::TooMany`] if the customer has too many subscriptions.
     pub(crate) fn subjects(
         &mut self,
         state: &SyncState,
@@ -200,7 +199,7 @@ impl Discovery {
         }
         // Of a customer's subscriptions, those with a named subject are enough; the others have their own
         // events.
-        let is_about_subscription = matches!(trigger.about, About::Subscription(_));
+        let is_about_subscription = matches!(trigger.object, TriggerObject::Subscription(_));
         if let Some(why) = refused
             && (is_about_subscription || (discovered.named.is_empty() && trigger.named.is_empty()))
         {
@@ -210,8 +209,11 @@ impl Discovery {
         without_session.sort_by_key(|subscription| std::cmp::Reverse(subscription.created_s));
         let sessions = findings.request_sessions(without_session.into_iter(), None);
         discovered.missing = sessions.into_iter().map(DiscoveryRequest::Sessions).collect();
-        let only_referred = discovered.named.iter().all(|named| named.via == Via::Reference);
-        if self.cut && discovered.missing.is_empty() && (discovered.named.is_empty() || !only_referred) {
+        let only_by_reference = discovered.named.iter().all(|named| named.via == Via::Reference);
+        if self.truncated
+            && discovered.missing.is_empty()
+            && (discovered.named.is_empty() || !only_by_reference)
+        {
             return Err(SyncError::TooMany);
         }
         Ok(discovered)

@@ -22,8 +22,7 @@ use crate::machine::CallId;
 use crate::sorted::SortedMap;
 use crate::time::Micros;
 
-/// The maximum number of subjects of one event. One customer may pay for several subjects, but hardly for
-/// more.
+/// The maximum number of subjects of one event. One customer may pay for several subjects, but rarely for many.
 const SUBJECTS_MAX: usize = 32;
 
 /// A sync in progress.
@@ -35,7 +34,8 @@ pub(crate) struct PlanSync {
     discovery: Discovery,
     deadline: Deadline,
     outstanding: SortedMap<CallId, SyncRequest>,
-    calls: u32,
+    /// The number of callouts so far; the next one gets it as its id.
+    calls_started: u32,
     /// The part of idempotency keys that is unique to this sync, because Stripe replays even its own errors
     /// to a request with a known key.
     idempotency_scope: String,
@@ -109,7 +109,7 @@ impl PlanSync {
             discovery: Discovery::default(),
             deadline,
             outstanding: SortedMap::default(),
-            calls: 0,
+            calls_started: 0,
             idempotency_scope: format!("{cause} {}", now.as_micros()),
             rounds_started: false,
             one_subscription: state.settings.one_subscription,
@@ -122,7 +122,7 @@ impl PlanSync {
         let mut requests: Vec<_> =
             sync.discovery.begin(&sync.trigger).into_iter().map(SyncRequest::Discovery).collect();
         requests.extend(sync.add_subjects(sync.trigger.named.clone(), now));
-        let calls = sync.start(state, now, requests)?;
+        let calls = sync.start_calls(state, now, requests)?;
         Ok((sync, calls))
     }
 
@@ -171,7 +171,7 @@ impl PlanSync {
         if let SyncRequest::Subject(index, request @ SubjectRequest::Write(_)) = request
             && let Some(subject) = self.subjects.get_mut(index)
         {
-            subject.take(state, &mut self.findings, now, request, outcome)?;
+            subject.handle_outcome(state, &mut self.findings, now, request, outcome)?;
         }
         Ok(SyncProgress::Call(Vec::new()))
     }
@@ -185,12 +185,12 @@ impl PlanSync {
     ) -> Result<SyncProgress, SyncError> {
         let mut requests = match request {
             SyncRequest::Discovery(request) => {
-                let next = self.discovery.take(state, &mut self.findings, now, request, outcome)?;
+                let next = self.discovery.handle_outcome(state, &mut self.findings, now, request, outcome)?;
                 next.into_iter().map(SyncRequest::Discovery).collect()
             }
             SyncRequest::Subject(index, request) => match self.subjects.get_mut(index) {
                 Some(subject) => {
-                    let next = subject.take(state, &mut self.findings, now, request, outcome);
+                    let next = subject.handle_outcome(state, &mut self.findings, now, request, outcome);
                     self.requests_of(index, next)
                 }
                 None => Vec::new(),
@@ -199,7 +199,7 @@ impl PlanSync {
         if self.outstanding.is_empty() && requests.is_empty() && !self.rounds_started {
             requests = self.discover_or_start_rounds(state, now)?;
         }
-        let calls = self.start(state, now, requests)?;
+        let calls = self.start_calls(state, now, requests)?;
         if self.outstanding.is_empty() || self.has_nothing_to_wait_for() {
             return self.failure().map_or(Ok(SyncProgress::Done), Err);
         }
@@ -215,10 +215,10 @@ impl PlanSync {
     ) -> Vec<SyncRequest> {
         let next = next.unwrap_or_else(|error| {
             self.subjects.get_mut(index).into_iter().for_each(SubjectSync::fail);
-            // Of several errors, one that an operator must act on is reported.
-            let known =
-                self.subject_error.take().filter(|known| known.needs_operator() || !error.needs_operator());
-            self.subject_error = Some(known.unwrap_or(error));
+            // An error that an operator must act on takes precedence.
+            let earlier = self.subject_error.take();
+            let earlier = earlier.filter(|earlier| earlier.needs_operator() || !error.needs_operator());
+            self.subject_error = Some(earlier.unwrap_or(error));
             Vec::new()
         });
         next.into_iter().map(|request| SyncRequest::Subject(index, request)).collect()
@@ -244,12 +244,12 @@ impl PlanSync {
         now: Micros,
     ) -> Result<Vec<SyncRequest>, SyncError> {
         let granted_by = self.subjects.iter().filter_map(SubjectSync::granted_by).cloned().collect();
-        let recorded = match state.settings.reads_stripe {
-            true => self.discovery.recorded(&self.trigger, &granted_by),
+        let recorded_requests = match state.settings.reads_stripe {
+            true => self.discovery.recorded_requests(&self.trigger, &granted_by),
             false => Vec::new(),
         };
-        if !recorded.is_empty() {
-            return Ok(recorded.into_iter().map(SyncRequest::Discovery).collect());
+        if !recorded_requests.is_empty() {
+            return Ok(recorded_requests.into_iter().map(SyncRequest::Discovery).collect());
         }
         let discovered = self.discovery.subjects(state, &mut self.findings, &self.trigger, now)?;
         if !discovered.missing.is_empty() {
@@ -299,7 +299,7 @@ impl PlanSync {
         requests
     }
 
-    fn start(
+    fn start_calls(
         &mut self,
         state: &SyncState,
         now: Micros,
@@ -317,16 +317,16 @@ impl PlanSync {
                 Some(_) => self.deadline.allot_at_least(now, callout.timeout),
                 None => self.deadline.allot(now, callout.timeout)?,
             };
-            let call = CallId(self.calls);
-            self.calls = self.calls.saturating_add(1);
+            let call = CallId(self.calls_started);
+            self.calls_started = self.calls_started.saturating_add(1);
             self.outstanding.insert(call, request);
             calls.push((call, Callout { timeout, ..callout }));
         }
         Ok(calls)
     }
 
-    /// Returns whether a callout in progress is a write.
-    pub(crate) fn changes_something(&self, call: CallId) -> bool {
+    /// Returns whether a callout in progress writes to Clerk or Stripe.
+    pub(crate) fn is_write(&self, call: CallId) -> bool {
         let request = self.outstanding.get(&call);
         request.is_some_and(|request| request.is_write() || request.note().is_some())
     }
@@ -341,8 +341,8 @@ impl PlanSync {
         self.error.clone().or(self.failure())
     }
 
-    /// Returns the changes that these callouts will write.
-    pub(crate) fn about_to_write(&self, calls: &[(CallId, Callout)]) -> Vec<(Subject, RecordChange)> {
+    /// Returns the changes of Clerk's records that these callouts will write.
+    pub(crate) fn pending_changes(&self, calls: &[(CallId, Callout)]) -> Vec<(Subject, RecordChange)> {
         let requests = calls.iter().filter_map(|(call, _)| self.outstanding.get(call));
         let changes = requests.filter_map(|request| {
             let SyncRequest::Subject(index, SubjectRequest::Write(_)) = request else { return None };
@@ -352,7 +352,7 @@ impl PlanSync {
         changes.collect()
     }
 
-    /// Removes and returns what was read of the subject, after a sync that only reads one.
+    /// Removes and returns the account of the subject, after a sync that only reads one subject.
     pub(crate) fn take_account(&mut self) -> Option<Box<SubjectAccount>> {
         self.subjects.first_mut()?.account.take()
     }
@@ -372,15 +372,15 @@ impl PlanSync {
     pub(crate) fn result(&self) -> SyncResult {
         if self.subjects.is_empty() {
             SyncResult::NoSubject
-        } else if self.subjects.iter().all(|subject| subject.end() == Some(SubjectStatus::Gone)) {
+        } else if self.subjects.iter().all(|subject| subject.status() == Some(SubjectStatus::Gone)) {
             SyncResult::SubjectGone
         } else {
             SyncResult::Processed
         }
     }
 
-    /// Returns the creation time of the oldest live subscription, in seconds since the Unix epoch. Used if no
-    /// owner was found.
+    /// Returns the creation time of the event's oldest live subscription, in seconds since the Unix epoch. Used
+    /// if no owner was found.
     pub(crate) fn unowned_since_s(&self) -> Option<u64> {
         self.discovery.unowned_since_s()
     }

@@ -52,10 +52,10 @@ pub(crate) struct SyncFindings {
     /// Subjects whose record keeps a plan that is not in the configuration.
     pub(crate) unknown_plans: SortedMap<Subject, UnknownPlan>,
     /// Subjects whose record keeps a plan from a source that the document does not read, with that source.
-    pub(crate) unread_sources: SortedMap<Subject, String>,
+    pub(crate) sources_not_read: SortedMap<Subject, String>,
     /// Alarms about billing subscriptions at Clerk.
     pub(crate) clerk_alarms: Vec<(Subject, ClerkPlanAlarm)>,
-    /// Subjects of which Clerk Billing refuses to say what it grants.
+    /// Subjects whose billing subscription Clerk refused to return, because Billing is off.
     pub(crate) clerk_billing_off: SortedSet<Subject>,
     /// Metadata keys whose value is not a valid Clerk id.
     pub(crate) invalid_keys: SortedSet<String>,
@@ -72,9 +72,9 @@ pub(crate) struct SyncFindings {
     /// Subscriptions that grant a plan according to Clerk, but that the API key's account does not have.
     pub(crate) unknown_recorded: SortedSet<SubscriptionId>,
     /// Customers with more subscriptions than Tollgate reads.
-    pub(crate) cut_customers: SortedSet<CustomerId>,
-    /// Subjects that keep their plan because a subscription without a named owner may be theirs, and its
-    /// session was not read.
+    pub(crate) truncated_customers: SortedSet<CustomerId>,
+    /// Subjects that keep their plan because they may own a subscription that names no owner and whose session
+    /// was not read.
     pub(crate) missing_sessions: SortedSet<Subject>,
     /// Subjects that Clerk does not have, though a subscription grants them a plan.
     pub(crate) gone: SortedSet<Subject>,
@@ -110,7 +110,7 @@ pub(crate) fn shortened(name: &str) -> String {
 }
 
 impl SyncFindings {
-    /// Records whether a target keeps a plan that is not in the configuration, or that of a source that the
+    /// Records whether a target keeps a plan that is not in the configuration, or the plan of a source that the
     /// document does not read.
     pub(crate) fn record_kept_plan(
         &mut self,
@@ -120,18 +120,18 @@ impl SyncFindings {
         kept_source: Option<PlanSource>,
     ) {
         self.unknown_plans.remove(subject);
-        self.unread_sources.remove(subject);
+        self.sources_not_read.remove(subject);
         if let RecordedPlan::Unknown(plan) = plans.recorded(target.plan.as_deref()) {
             let unknown = UnknownPlan { name: plan.to_owned(), granted_by: target.granted_by.clone() };
             self.unknown_plans.insert(subject.clone(), unknown);
         }
         if let Some(source) = kept_source {
-            self.unread_sources.insert(subject.clone(), source.as_str().to_owned());
+            self.sources_not_read.insert(subject.clone(), source.as_str().to_owned());
         }
     }
 
-    /// Records the alarms about a billing subscription, each cause at most once a minute: an unmapped slug
-    /// concerns many subjects.
+    /// Records the alarms about a billing subscription, each cause at most once a minute, because one unmapped
+    /// slug can affect many subjects.
     pub(crate) fn record_clerk_alarms(
         &mut self,
         state: &mut SyncState,
@@ -228,13 +228,13 @@ impl SyncFindings {
     ) -> NextPage {
         let customer = request.customer.clone();
         let next = request.next(after);
-        if next.is_cut() {
-            self.cut_customers.insert(customer);
+        if next.is_truncated() {
+            self.truncated_customers.insert(customer);
         }
         next
     }
 
-    /// Caches those of these subscriptions whose sessions name no subject.
+    /// Caches the sessions of these subscriptions if they name no subject.
     pub(crate) fn cache_sessions_without_subject<'a>(
         &self,
         state: &mut SyncState,
@@ -261,7 +261,7 @@ impl SyncFindings {
     }
 
     /// Returns whether a note may be written on the subscription: once per sync, even if it fails.
-    pub(crate) fn may_note(&self, subscription: &SubscriptionId) -> bool {
+    pub(crate) fn may_write_note(&self, subscription: &SubscriptionId) -> bool {
         !self.noted.contains(subscription)
     }
 

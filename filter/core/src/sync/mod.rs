@@ -34,4 +34,4 @@ pub(crate) use recorded_sync::{RecordedSync, SyncEnd, SyncStep};
 pub use state::SyncState;
 pub(crate) use subject::{OwnedSubscription, SubjectAccount};
 pub use subject::{RecordChange, SubjectStatus};
-pub(crate) use trigger::{About, Trigger};
+pub(crate) use trigger::{Trigger, TriggerObject};

@@ -5,8 +5,9 @@
 //!    ▲                                  │
 //!    └────────── more callouts ─────────┴──▶ Marking ⇄ load and swap ──▶ Ended
 //! ```
-//! Marking happens only if billing endpoints are configured: their caches drop the subjects that are marked
-//! as changed.
+//!
+//! Subjects are marked only if billing endpoints are configured: their caches drop subjects that are marked as
+//! changed.
 
 use super::audit::{self, AuditRecorder, RecorderProgress};
 use super::changed_subjects::ChangedSubject;
@@ -36,7 +37,7 @@ enum RecordingStage {
     Calling,
     /// The changes of the sync's latest step are being recorded.
     Recording(AuditRecorder, Result<SyncProgress, SyncError>),
-    /// The sync has ended, and its changed subjects are being marked: this one, then the others.
+    /// The sync has ended, and its subjects are being marked as changed: this one, then the others.
     Marking {
         changed: ChangedSubject,
         update: SharedUpdate<()>,
@@ -187,8 +188,8 @@ impl RecordedSync {
         })
     }
 
-    /// Marks the subjects of the sync. Stripe may show another subscription although Clerk's record is the
-    /// same.
+    /// Marks all subjects of the sync, even if Clerk's records are unchanged, because their subscriptions may
+    /// have changed.
     fn mark_changed(&mut self, state: &SyncState, end: Box<SyncEnd>) -> SyncStep {
         let changed =
             self.sync.subjects.iter().map(|subject| ChangedSubject::new(&subject.subject, &state.namespace));

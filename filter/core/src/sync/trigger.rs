@@ -1,4 +1,4 @@
-//! The trigger of a sync. It only says whose state may have changed; it grants nothing.
+//! The trigger of a sync. It only tells which subjects may have changed; it grants nothing.
 
 use super::ownership::{NamedSubject, Via};
 use crate::ids::{CustomerId, EventId, Subject, SubscriptionId};
@@ -13,13 +13,13 @@ pub(crate) struct Trigger {
     /// The reason that the audit logs: the event's type, or `sync` for the command.
     pub(crate) reason: String,
     /// The object that the trigger is about.
-    pub(crate) about: About,
+    pub(crate) object: TriggerObject,
     /// The customer that the event names.
     pub(crate) customer: Option<CustomerId>,
     /// The subjects that the event names, without duplicates.
     pub(crate) named: Vec<NamedSubject>,
-    /// Whether the subscription's own metadata in the event identifies its present and previous owner. If so,
-    /// the Checkout Session has nothing to add.
+    /// Whether the subscription's own metadata in the event identifies its current and previous owner. If so,
+    /// no Checkout Session needs to be read.
     pub(crate) names_owner: bool,
     /// Whether the event is about a Checkout Session, which may be the only object that identifies the owner.
     pub(crate) is_checkout: bool,
@@ -35,23 +35,22 @@ pub(crate) struct Trigger {
 
 /// The object that an event or a request by the command is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum About {
+pub(crate) enum TriggerObject {
     /// One subscription.
     Subscription(SubscriptionId),
     /// All subscriptions of a customer.
     Customer(CustomerId),
-    /// All subscriptions of the named subjects: those of these customers, and of the customers that Clerk
-    /// lists.
+    /// All subscriptions of the named subjects: of these customers, and of the customers in Clerk's records.
     Subjects(SortedSet<CustomerId>),
 }
 
 impl Trigger {
     /// Creates a trigger that names no subject yet.
-    pub(crate) fn new(reason: &str, about: About) -> Self {
+    pub(crate) fn new(reason: &str, object: TriggerObject) -> Self {
         Trigger {
             event: None,
             reason: reason.to_owned(),
-            about,
+            object,
             customer: None,
             named: Vec::new(),
             names_owner: false,
@@ -63,15 +62,15 @@ impl Trigger {
         }
     }
 
-    /// Creates a trigger for one subject: its customers in Clerk's record, and these. Nothing names the
-    /// subject yet, so that a plan of another origin stays.
+    /// Creates a trigger for one subject, with its customers in Clerk's record and `customers`. The subject
+    /// counts as named by a `client_reference_id` only, so that a plan of another origin stays.
     pub(crate) fn for_subject(reason: &str, subject: Subject, customers: SortedSet<CustomerId>) -> Self {
         let named = vec![NamedSubject { subject, via: Via::Reference }];
-        Trigger { named, ..Trigger::new(reason, About::Subjects(customers)) }
+        Trigger { named, ..Trigger::new(reason, TriggerObject::Subjects(customers)) }
     }
 
     /// Adds a named subject. If it is named twice, the stronger `via` counts.
-    pub(crate) fn name(&mut self, subject: Subject, via: Via) {
+    pub(crate) fn add_subject(&mut self, subject: Subject, via: Via) {
         match self.named.iter_mut().find(|named| named.subject == subject) {
             Some(named) => named.via = named.via.min(via),
             None => self.named.push(NamedSubject { subject, via }),

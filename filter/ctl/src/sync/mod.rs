@@ -89,7 +89,7 @@ impl<'a> Session<'a> {
         let rates = Rates::new(stripe_live, clerk_live, arguments.stripe_rate, arguments.clerk_rate);
         let (plans, plan_key) = (configuration.plans.clone(), section.plan_key.clone());
         let scheduler = CallScheduler::start(&endpoints, rates);
-        let intent = if arguments.apply { Intent::Apply } else { Intent::Rehearse };
+        let intent = if arguments.apply { Intent::Apply } else { Intent::DryRun };
         let progress = ProgressLine::new(now(), false);
         let (state, summary) = (SyncState::new(configuration), Summary::default());
         Ok(Session { arguments, intent, state, endpoints, plans, plan_key, scheduler, summary, progress })
@@ -143,7 +143,7 @@ impl<'a> Session<'a> {
             return Ok(FAILED);
         }
         let differs = !self.summary.differing.is_empty() || !self.summary.names.is_empty();
-        let is_dry = self.intent == Intent::Rehearse;
+        let is_dry = self.intent == Intent::DryRun;
         if differs && is_dry && !self.arguments.json {
             print_line!("nothing was written; to apply it: {} --apply", self.command());
         }

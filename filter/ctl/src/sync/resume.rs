@@ -129,7 +129,7 @@ mod tests {
         let loaded = load(&file, run).unwrap().unwrap();
         let targets = |jobs: &[Job]| jobs.iter().map(|job| job.target.clone()).collect::<Vec<_>>();
         assert_eq!(targets(&loaded), targets(&jobs));
-        for other in [Run { intent: Intent::Rehearse, ..run }, Run { endpoints: &others, ..run }] {
+        for other in [Run { intent: Intent::DryRun, ..run }, Run { endpoints: &others, ..run }] {
             assert!(load(&file, other).is_err());
         }
         save(&file, run, std::iter::empty()).unwrap();

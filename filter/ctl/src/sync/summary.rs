@@ -48,11 +48,11 @@ impl Summary {
         for outcome in conclusion.outcomes {
             let subject = outcome.subject;
             self.checked.insert(subject.clone());
-            if outcome.end == Some(SubjectStatus::Gone) {
+            if outcome.status == Some(SubjectStatus::Gone) {
                 self.gone.insert(subject.clone());
             }
             if let Some(plan) =
-                kept(outcome.record.as_ref(), plans).filter(|_| outcome.end == Some(SubjectStatus::InSync))
+                kept(outcome.record.as_ref(), plans).filter(|_| outcome.status == Some(SubjectStatus::InSync))
             {
                 self.kept.insert(subject.clone(), plan);
             }

@@ -27,7 +27,7 @@ fn account(subscriptions: Vec<OwnedSubscription>) -> SubjectAccount {
         customer_objects: SortedMap::default(),
         customers_of_others: SortedSet::default(),
         customers_with_trial: SortedSet::default(),
-        known: SortedSet::default(),
+        subscription_ids: SortedSet::default(),
         unreadable: SortedSet::default(),
         clerk_item: None,
     }

@@ -82,6 +82,6 @@ impl ClerkPlanAlarm {
 }
 
 /// Returns the beginning of a slug or a status of Clerk's.
-pub(super) fn shown(word: &str) -> String {
+pub(super) fn shortened(word: &str) -> String {
     word.chars().take(WORD_SHOWN_MAX).collect()
 }

@@ -7,11 +7,10 @@
 //! | `past_due` | its plan for the grace period from `past_due_at`, the item's or else the subscription's |
 //! | others | nothing |
 //!
-//! The highest plan counts. An item whose slug maps to no plan, or whose status is unknown, grants nothing
-//! new, and nothing that was recorded ends because of it. The price never counts: a complimentary plan has
-//! none.
+//! The highest plan counts. An item whose slug maps to no plan, or whose status is unknown, neither grants
+//! nor ends a plan. The price never counts: a complimentary plan has none.
 
-use super::alarm::{ClerkPlanAlarm, shown};
+use super::alarm::{ClerkPlanAlarm, shortened};
 use super::subscription::{ClerkItem, ClerkItemStatus, ClerkSubscription};
 use crate::config::PastDue;
 use crate::ids::BillingItemId;
@@ -24,19 +23,19 @@ use std::cmp::Reverse;
 pub(crate) struct ClerkPlanRules<'a> {
     /// The plans with their slugs.
     pub(crate) plans: &'a PlanTable,
-    /// What an item with a failed payment grants.
+    /// The rule for items with a failed payment.
     pub(crate) past_due: PastDue,
 }
 
-/// What a billing subscription grants.
+/// The plan that a billing subscription grants, with the details for the record and alarms.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ClerkResolution {
     /// The highest plan that an item grants, else the default plan.
     pub(crate) plan: Rank,
-    /// The item that grants it, if it is not the default plan.
-    pub(crate) granting: Option<ShownItem>,
-    /// That item; if there is none, the one that is closest to granting a plan.
-    pub(crate) shown: Option<ShownItem>,
+    /// The item that grants the plan, if it is not the default plan.
+    pub(crate) granting: Option<ItemDetails>,
+    /// The granting item; if there is none, the item that comes closest to granting a plan.
+    pub(crate) details: Option<ItemDetails>,
     /// The item that the subject pays for, or must pay for, so that it should buy no plan elsewhere.
     pub(crate) sold: Option<SoldItem>,
     /// The items that may grant more than is known.
@@ -45,7 +44,7 @@ pub(crate) struct ClerkResolution {
     pub(crate) alarms: Vec<ClerkPlanAlarm>,
 }
 
-/// What may be granted in addition to what is known.
+/// The plans that may be granted in addition to the known one, by items whose plan or status is unknown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 enum Unclear {
     /// Nothing.
@@ -59,7 +58,7 @@ enum Unclear {
 
 /// An item in the subject's public metadata.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ShownItem {
+pub(crate) struct ItemDetails {
     /// The id.
     pub(crate) id: BillingItemId,
     /// The status.
@@ -70,14 +69,14 @@ pub(crate) struct ShownItem {
     pub(crate) grace_until: Option<Micros>,
 }
 
-impl ShownItem {
+impl ItemDetails {
     fn new(item: &ClerkItem, grace_until: Option<Micros>) -> Self {
         let ClerkItem { id, status, period_end, .. } = item;
-        ShownItem { id: id.clone(), status: status.clone(), period_end: *period_end, grace_until }
+        ItemDetails { id: id.clone(), status: status.clone(), period_end: *period_end, grace_until }
     }
 
-    /// Returns the sort key by which one of several is chosen; the least comes first. The order is total, so
-    /// that every replica chooses the same item, whatever Clerk's order.
+    /// Returns the key by which one of several items is chosen; the smallest key comes first. The order is
+    /// total, so every replica chooses the same item for any order of Clerk's list.
     fn preference(&self) -> impl Ord {
         (self.status.clone(), Reverse(self.period_end), self.id.clone())
     }
@@ -89,16 +88,16 @@ pub(crate) struct SoldItem {
     /// Its plan; `None` if it maps to none.
     pub(crate) plan: Option<Rank>,
     /// The item.
-    pub(crate) item: ShownItem,
+    pub(crate) item: ItemDetails,
 }
 
 /// Whether an item grants its plan.
 enum ItemGrant {
-    /// It does, perhaps until the end of a grace period.
+    /// The item grants its plan, perhaps only until the end of a grace period.
     Grants(Option<Micros>),
-    /// It does not.
+    /// The item grants nothing.
     Nothing,
-    /// Its status is unknown.
+    /// The item's status is unknown.
     Unclear,
 }
 
@@ -108,7 +107,7 @@ impl ClerkPlanRules<'_> {
         let mut resolution = ClerkResolution {
             plan: self.plans.default_rank(),
             granting: None,
-            shown: None,
+            details: None,
             sold: None,
             unclear: Unclear::Nothing,
             alarms: Vec::new(),
@@ -116,10 +115,10 @@ impl ClerkPlanRules<'_> {
         for item in &subscription.items {
             match self.grant(now, item, subscription, &mut resolution.alarms) {
                 ItemGrant::Grants(grace_until) => {
-                    let (plan, shown) = (self.plan_of(item), ShownItem::new(item, grace_until));
-                    resolution.add_sold(plan, item, &shown);
+                    let (plan, details) = (self.plan_of(item), ItemDetails::new(item, grace_until));
+                    resolution.add_sold(plan, item, &details);
                     match plan {
-                        Some(rank) => resolution.add(rank, shown, self.plans),
+                        Some(rank) => resolution.add(rank, details, self.plans),
                         None => {
                             resolution.unclear = Unclear::Anything;
                             resolution.alarms.push(unmapped(item));
@@ -131,12 +130,12 @@ impl ClerkPlanRules<'_> {
                     resolution.unclear = resolution.unclear.max(may_grant);
                 }
                 ItemGrant::Nothing if item.status == ClerkItemStatus::PastDue => {
-                    resolution.add_sold(self.plan_of(item), item, &ShownItem::new(item, None));
+                    resolution.add_sold(self.plan_of(item), item, &ItemDetails::new(item, None));
                 }
                 ItemGrant::Nothing => {}
             }
         }
-        resolution.shown = resolution.granting.clone().or_else(|| nearest(subscription));
+        resolution.details = resolution.granting.clone().or_else(|| nearest(subscription));
         resolution
     }
 
@@ -172,7 +171,7 @@ impl ClerkPlanRules<'_> {
                 if now < end { ItemGrant::Grants(Some(end)) } else { ItemGrant::Nothing }
             }
             (ClerkItemStatus::Unknown(status), _) => {
-                let (item, status) = (item.id.clone(), shown(status));
+                let (item, status) = (item.id.clone(), shortened(status));
                 alarms.push(ClerkPlanAlarm::UnknownStatus { item, status });
                 ItemGrant::Unclear
             }
@@ -191,7 +190,7 @@ impl ClerkPlanRules<'_> {
 }
 
 impl ClerkResolution {
-    fn add(&mut self, rank: Rank, item: ShownItem, plans: &PlanTable) {
+    fn add(&mut self, rank: Rank, item: ItemDetails, plans: &PlanTable) {
         let replaces = match &self.granting {
             _ if rank == plans.default_rank() => false,
             Some(granting) => {
@@ -210,12 +209,12 @@ impl ClerkResolution {
     }
 
     /// Adds an item that is paid for, unless it is of the default plan. The highest plan comes first.
-    fn add_sold(&mut self, plan: Option<Rank>, item: &ClerkItem, shown: &ShownItem) {
+    fn add_sold(&mut self, plan: Option<Rank>, item: &ClerkItem, details: &ItemDetails) {
         let is_first = |sold: &SoldItem| {
-            (Reverse(plan), shown.preference()) < (Reverse(sold.plan), sold.item.preference())
+            (Reverse(plan), details.preference()) < (Reverse(sold.plan), sold.item.preference())
         };
         if !item.is_default && self.sold.as_ref().is_none_or(is_first) {
-            self.sold = Some(SoldItem { plan, item: shown.clone() });
+            self.sold = Some(SoldItem { plan, item: details.clone() });
         }
     }
 
@@ -236,16 +235,16 @@ impl ClerkResolution {
 fn unmapped(item: &ClerkItem) -> ClerkPlanAlarm {
     let id = item.id.clone();
     match &item.slug {
-        Some(slug) => ClerkPlanAlarm::UnmappedSlug { item: id, slug: shown(slug) },
+        Some(slug) => ClerkPlanAlarm::UnmappedSlug { item: id, slug: shortened(slug) },
         None => ClerkPlanAlarm::NoPlan { item: id },
     }
 }
 
-/// Returns the item that is closest to granting a plan, so that users see why they lost one.
-fn nearest(subscription: &ClerkSubscription) -> Option<ShownItem> {
+/// Returns the item that comes closest to granting a plan, so that users see why they lost it.
+fn nearest(subscription: &ClerkSubscription) -> Option<ItemDetails> {
     let may_have_granted = |item: &&ClerkItem| {
         !item.is_default && !matches!(item.status, ClerkItemStatus::Upcoming | ClerkItemStatus::Abandoned)
     };
-    let items = subscription.items.iter().filter(may_have_granted).map(|item| ShownItem::new(item, None));
+    let items = subscription.items.iter().filter(may_have_granted).map(|item| ItemDetails::new(item, None));
     items.min_by(|a, b| a.preference().cmp(&b.preference()))
 }

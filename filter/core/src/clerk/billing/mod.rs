@@ -14,6 +14,6 @@ mod subscription;
 mod tests;
 
 pub(crate) use alarm::ClerkPlanAlarm;
-pub(crate) use grant::{ClerkPlanRules, ClerkResolution, ShownItem, SoldItem};
+pub(crate) use grant::{ClerkPlanRules, ClerkResolution, ItemDetails, SoldItem};
 pub(crate) use request::BillingRead;
 pub use subscription::{ClerkItem, ClerkItemStatus, ClerkSubscription, UnreadableSubscription};

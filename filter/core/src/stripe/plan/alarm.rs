@@ -12,7 +12,7 @@ pub(crate) enum PlanAlarm {
     #[error(
         "subscription {subscription} has no price that maps to a plan: map one of its prices ({}) to a plan, or list it in not_plans; {}",
         prices.join(", "),
-        kept(.protects)
+        consequence(.keeps_plan)
     )]
     Unmapped {
         /// The subscription.
@@ -20,7 +20,7 @@ pub(crate) enum PlanAlarm {
         /// The ids of the subscription's prices.
         prices: Vec<String>,
         /// Whether the subscription granted the recorded plan, which is therefore kept.
-        protects: bool,
+        keeps_plan: bool,
     },
     /// The metadata key `plan` names a plan that is not configured.
     #[error("{location} has the plan \"{value}\", which is not configured")]
@@ -33,7 +33,7 @@ pub(crate) enum PlanAlarm {
     /// A name differs from a configured one only in case or surrounding spaces. It does not count as that
     /// name.
     #[error(
-        "{location} has \"{value}\", which differs from \"{meant}\" only in case or spaces: make them equal"
+        "{location} has \"{value}\", which differs from \"{configured}\" only in case or spaces: make them equal"
     )]
     Misspelled {
         /// The object with the name.
@@ -41,7 +41,7 @@ pub(crate) enum PlanAlarm {
         /// The spelling there.
         value: String,
         /// The spelling in the configuration.
-        meant: String,
+        configured: String,
     },
     /// The subscription has a status that this release does not support.
     #[error(
@@ -135,6 +135,6 @@ impl PlanAlarm {
     }
 }
 
-fn kept(protects: &bool) -> &'static str {
-    if *protects { "the plan that it granted is kept" } else { "it grants nothing" }
+fn consequence(keeps_plan: &bool) -> &'static str {
+    if *keeps_plan { "the plan that it granted is kept" } else { "it grants nothing" }
 }

@@ -17,7 +17,7 @@ pub(crate) type Products = SortedMap<ProductId, Option<Metadata>>;
 /// The mapping of prices and products to plans.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Catalog<'a> {
-    /// The plans, with the prices, lookup keys and products that sell each.
+    /// The plans, each with the prices, lookup keys, and products that sell it.
     pub(crate) plans: &'a PlanTable,
     /// Ids of prices that are configured as not a plan.
     pub(crate) not_plan_prices: &'a BTreeSet<String>,
@@ -25,15 +25,15 @@ pub(crate) struct Catalog<'a> {
     pub(crate) not_plan_products: &'a BTreeSet<String>,
 }
 
-/// The plan that a price sells, if any.
+/// The plan that a price maps to, if any.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Sells {
+pub(super) enum PriceMapping {
     /// A plan.
     Plan(Rank),
     /// No plan, by configuration: an add-on.
     NotAPlan,
     /// No known plan, possibly for the reason in the alarm.
-    Nothing(Option<PlanAlarm>),
+    Unmapped(Option<PlanAlarm>),
     /// Depends on the metadata of a product that was not read yet.
     DependsOn(ProductId),
     /// Unknown, because Stripe no longer has the product.
@@ -41,34 +41,34 @@ pub(super) enum Sells {
 }
 
 impl Catalog<'_> {
-    /// Returns the plan that a price sells. The most specific rule comes first, and configuration comes
+    /// Returns the plan that a price maps to. The most specific rule comes first, and configuration comes
     /// before metadata. Price metadata with an unknown plan ends the search, because the product's plan was
     /// not intended.
-    pub(super) fn sells(&self, price: &Price, products: &Products) -> Sells {
+    pub(super) fn map_price(&self, price: &Price, products: &Products) -> PriceMapping {
         let product = price.product_id();
         if let Some(rank) = self.highest(&|plan| plan.prices.contains(&price.id)) {
-            return Sells::Plan(rank);
+            return PriceMapping::Plan(rank);
         }
         if self.not_plan_prices.contains(&price.id) {
-            return Sells::NotAPlan;
+            return PriceMapping::NotAPlan;
         }
         let key = price.lookup_key.as_deref();
         if let Some(rank) = key.and_then(|key| self.highest(&|plan| plan.lookup_keys.contains(key))) {
-            return Sells::Plan(rank);
+            return PriceMapping::Plan(rank);
         }
         let is_in = |products: &BTreeSet<String>| product.is_some_and(|product| products.contains(product));
         if let Some(rank) = self.highest(&|plan| is_in(&plan.products)) {
-            return Sells::Plan(rank);
+            return PriceMapping::Plan(rank);
         }
         if is_in(self.not_plan_products) {
-            return Sells::NotAPlan;
+            return PriceMapping::NotAPlan;
         }
         if let Some(name) = price.metadata.get(PLAN_KEY) {
             return self.named(name, PlanNameSource::PriceMetadata(price.id.clone()));
         }
         let metadata = match product_metadata(price, products) {
-            ProductMetadata::NotRead(id) => return Sells::DependsOn(id),
-            ProductMetadata::Gone => return Sells::ProductGone,
+            ProductMetadata::NotRead(id) => return PriceMapping::DependsOn(id),
+            ProductMetadata::Gone => return PriceMapping::ProductGone,
             ProductMetadata::Read(metadata) => Some(metadata),
             ProductMetadata::NoId => None,
         };
@@ -76,33 +76,33 @@ impl Catalog<'_> {
             Some(name) => {
                 self.named(name, PlanNameSource::ProductMetadata(product.unwrap_or_default().to_owned()))
             }
-            None => Sells::Nothing(key.and_then(|key| self.nearly_a_lookup_key(key, price))),
+            None => PriceMapping::Unmapped(key.and_then(|key| self.misspelled_lookup_key(key, price))),
         }
     }
 
-    /// Returns whether the price's id alone determines the plan.
-    pub(super) fn knows_by_id(&self, price: &Price) -> bool {
+    /// Returns whether the price is configured by its id, so that its other members do not matter.
+    pub(super) fn maps_by_id(&self, price: &Price) -> bool {
         self.not_plan_prices.contains(&price.id)
             || self.plans.iter().any(|(_, plan)| plan.prices.contains(&price.id))
     }
 
-    fn named(&self, value: &str, location: PlanNameSource) -> Sells {
+    fn named(&self, value: &str, location: PlanNameSource) -> PriceMapping {
         if let Some(rank) = self.plans.rank_of(value) {
-            return Sells::Plan(rank);
+            return PriceMapping::Plan(rank);
         }
         let mut names = self.plans.iter().map(|(_, plan)| plan.name.as_str());
         let value = value.to_owned();
-        Sells::Nothing(Some(match names.find(|name| is_nearly(&value, name)) {
-            Some(meant) => PlanAlarm::Misspelled { location, value, meant: meant.to_owned() },
+        PriceMapping::Unmapped(Some(match names.find(|name| differs_only_in_case_or_spaces(&value, name)) {
+            Some(configured) => PlanAlarm::Misspelled { location, value, configured: configured.to_owned() },
             None => PlanAlarm::UnknownPlan { location, value },
         }))
     }
 
-    fn nearly_a_lookup_key(&self, key: &str, price: &Price) -> Option<PlanAlarm> {
+    fn misspelled_lookup_key(&self, key: &str, price: &Price) -> Option<PlanAlarm> {
         let mut keys = self.plans.iter().flat_map(|(_, plan)| &plan.lookup_keys);
-        let meant = keys.find(|known| is_nearly(key, known))?.clone();
+        let configured = keys.find(|known| differs_only_in_case_or_spaces(key, known))?.clone();
         let location = PlanNameSource::LookupKey(price.id.clone());
-        Some(PlanAlarm::Misspelled { location, value: key.to_owned(), meant })
+        Some(PlanAlarm::Misspelled { location, value: key.to_owned(), configured })
     }
 
     fn highest(&self, sells: &dyn Fn(&Plan) -> bool) -> Option<Rank> {
@@ -138,7 +138,7 @@ fn product_metadata<'a>(price: &'a Price, products: &'a Products) -> ProductMeta
 }
 
 /// Returns whether the texts are equal except for ASCII case and surrounding spaces.
-fn is_nearly(a: &str, b: &str) -> bool {
+fn differs_only_in_case_or_spaces(a: &str, b: &str) -> bool {
     a.trim_ascii().eq_ignore_ascii_case(b.trim_ascii())
 }
 

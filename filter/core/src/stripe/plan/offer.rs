@@ -1,7 +1,7 @@
 //! Determines the plan that a subscription's items sell, whether or not it is paid.
 
 use super::alarm::PlanAlarm;
-use super::catalog::{Catalog, Products, Sells};
+use super::catalog::{Catalog, PriceMapping, Products};
 use crate::ids::ProductId;
 use crate::plan_table::Rank;
 use crate::sorted::SortedSet;
@@ -14,11 +14,11 @@ use crate::stripe::subscription::{Subscription, UnreadablePart};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Offer {
     /// The highest plan among its items.
-    pub(super) best: Option<Best>,
+    pub(super) best: Option<BestItem>,
     /// Whether there are items and each maps to a plan or is configured as not a plan.
-    pub(super) complete: bool,
+    pub(super) all_mapped: bool,
     /// Whether there are items and each is configured as not a plan.
-    pub(super) knowingly_none: bool,
+    pub(super) only_add_ons: bool,
     /// Whether there may be other items: some were not read, or a part cannot be parsed.
     pub(super) partly_read: bool,
     /// Whether a readable item maps to no plan, or there are no items.
@@ -31,7 +31,7 @@ pub(super) struct Offer {
 
 /// The best item, ordered by plan and then by the end of its period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Best {
+pub(super) struct BestItem {
     /// The item's plan.
     pub(super) rank: Rank,
     /// The end of the item's paid period, in seconds since the Unix epoch.
@@ -53,14 +53,14 @@ impl Renewal {
     /// Determines the plan that the oldest open invoice of a subscription charges for a whole period.
     pub(super) fn new(
         subscription: &Subscription,
-        owed: &OpenInvoices,
+        open_invoices: &OpenInvoices,
         catalog: &Catalog<'_>,
         products: &Products,
     ) -> Self {
         let mut plan = None;
         let mut depends_on = SortedSet::default();
-        let mut known = !owed.renews.is_empty();
-        for RenewedPrice { price: id, product } in &owed.renews {
+        let mut known = !open_invoices.renews.is_empty();
+        for RenewedPrice { price: id, product } in &open_invoices.renews {
             // A line contains only ids. The other members of a price are known only for current items.
             let mut items = subscription.items.iter().map(|item| &item.price);
             let price = items.find(|price| price.id == *id).cloned().unwrap_or_else(|| Price {
@@ -71,11 +71,11 @@ impl Renewal {
                 unreadable: false,
                 terms: PriceTerms::default(),
             });
-            match catalog.sells(&price, products) {
-                Sells::Plan(rank) => plan = plan.max(Some(rank)),
-                Sells::NotAPlan => {}
-                Sells::Nothing(_) | Sells::ProductGone => known = false,
-                Sells::DependsOn(product) => depends_on.extend([product]),
+            match catalog.map_price(&price, products) {
+                PriceMapping::Plan(rank) => plan = plan.max(Some(rank)),
+                PriceMapping::NotAPlan => {}
+                PriceMapping::Unmapped(_) | PriceMapping::ProductGone => known = false,
+                PriceMapping::DependsOn(product) => depends_on.extend([product]),
             }
         }
         match known && depends_on.is_empty() {
@@ -91,40 +91,41 @@ impl Offer {
     pub(super) fn new(subscription: &Subscription, catalog: &Catalog<'_>, products: &Products) -> Self {
         let mut offer = Offer {
             best: None,
-            complete: !subscription.items.is_empty(),
-            knowingly_none: !subscription.items.is_empty(),
-            partly_read: subscription.items_cut || subscription.unreadable.contains(&UnreadablePart::Item),
+            all_mapped: !subscription.items.is_empty(),
+            only_add_ons: !subscription.items.is_empty(),
+            partly_read: subscription.items_truncated
+                || subscription.unreadable.contains(&UnreadablePart::Item),
             unmapped: subscription.items.is_empty(),
             depends_on: SortedSet::default(),
             alarms: SortedSet::default(),
         };
-        if subscription.items_cut {
+        if subscription.items_truncated {
             offer.alarms.insert(PlanAlarm::ItemsCut { subscription: subscription.id.clone() });
         }
         offer.unmapped &= !offer.partly_read;
         let mut unreadable = subscription.unreadable.clone();
         for item in &subscription.items {
-            if item.price.unreadable && !catalog.knows_by_id(&item.price) {
+            if item.price.unreadable && !catalog.maps_by_id(&item.price) {
                 unreadable.insert(UnreadablePart::Item);
             }
-            let sells = catalog.sells(&item.price, products);
-            offer.complete &= matches!(sells, Sells::NotAPlan | Sells::Plan(_));
-            offer.knowingly_none &= sells == Sells::NotAPlan;
-            match sells {
-                Sells::NotAPlan => (),
-                Sells::Plan(rank) => {
-                    let best = Best { rank, current_period_end_s: item.current_period_end_s };
+            let mapping = catalog.map_price(&item.price, products);
+            offer.all_mapped &= matches!(mapping, PriceMapping::NotAPlan | PriceMapping::Plan(_));
+            offer.only_add_ons &= mapping == PriceMapping::NotAPlan;
+            match mapping {
+                PriceMapping::NotAPlan => (),
+                PriceMapping::Plan(rank) => {
+                    let best = BestItem { rank, current_period_end_s: item.current_period_end_s };
                     offer.best = offer.best.max(Some(best));
                 }
-                Sells::Nothing(alarm) => {
+                PriceMapping::Unmapped(alarm) => {
                     offer.unmapped = true;
                     offer.alarms.extend(alarm);
                 }
-                Sells::DependsOn(product) => {
+                PriceMapping::DependsOn(product) => {
                     offer.unmapped = true;
                     offer.depends_on.insert(product);
                 }
-                Sells::ProductGone => {
+                PriceMapping::ProductGone => {
                     offer.unmapped = true;
                     unreadable.insert(UnreadablePart::Product);
                 }
@@ -132,8 +133,8 @@ impl Offer {
         }
         offer.partly_read |=
             unreadable.contains(&UnreadablePart::Item) || unreadable.contains(&UnreadablePart::Product);
-        offer.complete &= !offer.partly_read;
-        offer.knowingly_none &= !offer.partly_read;
+        offer.all_mapped &= !offer.partly_read;
+        offer.only_add_ons &= !offer.partly_read;
         let alarm = |part| PlanAlarm::Unreadable { subscription: subscription.id.clone(), part };
         offer.alarms.extend(unreadable.into_iter().map(alarm));
         offer

@@ -1,6 +1,6 @@
 //! The plan that a subscription sells, regardless of its status, and the item that sells it.
 
-use super::catalog::{Catalog, Products, Sells};
+use super::catalog::{Catalog, PriceMapping, Products};
 use crate::plan_table::Rank;
 use crate::stripe::subscription::{Item, Subscription};
 
@@ -23,9 +23,9 @@ pub(crate) enum SoldPlan {
 impl SoldPlan {
     /// Returns the highest plan that the subscription's items sell.
     pub(crate) fn new(subscription: &Subscription, catalog: &Catalog<'_>, products: &Products) -> Self {
-        let sells = |item: &Item| catalog.sells(&item.price, products);
-        let plans = subscription.items.iter().enumerate().filter_map(|(index, item)| match sells(item) {
-            Sells::Plan(rank) => Some((rank, index)),
+        let map = |item: &Item| catalog.map_price(&item.price, products);
+        let plans = subscription.items.iter().enumerate().filter_map(|(index, item)| match map(item) {
+            PriceMapping::Plan(rank) => Some((rank, index)),
             _ => None,
         });
         // Of several items with the same plan, the first is changed.
@@ -33,10 +33,10 @@ impl SoldPlan {
             Some(best) if best.0 >= next.0 => Some(best),
             _ => Some(next),
         });
-        let only_add_ons = || subscription.items.iter().all(|item| sells(item) == Sells::NotAPlan);
+        let only_add_ons = || subscription.items.iter().all(|item| map(item) == PriceMapping::NotAPlan);
         match best {
             Some((rank, item)) => SoldPlan::Plan { rank, item },
-            None if !subscription.items.is_empty() && !subscription.items_cut && only_add_ons() => {
+            None if !subscription.items.is_empty() && !subscription.items_truncated && only_add_ons() => {
                 SoldPlan::AddOns
             }
             None => SoldPlan::Unmapped,

@@ -43,7 +43,7 @@ fn a_subscription_is_read_as_it_stands_in_a_list() {
     assert_eq!(read.status, SubscriptionStatus::Active);
     assert_eq!(read.metadata.get("clerk_user_id"), Some("user_1"));
     assert_eq!((read.created_s, read.cancel_at_period_end, read.cancel_at_s), (100, false, None));
-    assert_eq!((read.items.len(), read.items_cut, read.latest_invoice), (1, false, None));
+    assert_eq!((read.items.len(), read.items_truncated, read.latest_invoice), (1, false, None));
     assert_eq!(read.items[0].price.product_id(), Some("prod_1"));
 }
 
@@ -159,7 +159,7 @@ fn a_part_that_cannot_be_read_is_named_and_the_rest_is_taken() {
     for (why, changes, part, items) in cases {
         let read = parse(&changes).unwrap();
         let got: Vec<_> = read.unreadable.iter().copied().collect();
-        assert_eq!((got, read.items.len(), read.items_cut), (vec![part], items, false), "{why}");
+        assert_eq!((got, read.items.len(), read.items_truncated), (vec![part], items, false), "{why}");
         assert_eq!((read.status, read.latest_invoice), (SubscriptionStatus::Active, None), "{why}");
     }
     for (why, changes) in [
@@ -230,11 +230,15 @@ fn items_are_bounded_and_a_cut_list_is_marked() {
         ("items that are no list", json!([]), 0),
         ("more than are taken", json!({"data": vec![item("price_1"); PAGE_OBJECTS_MAX + 1]}), 0),
     ] {
-        let mut cut = parse(&json!({"items": items})).unwrap();
-        assert_eq!((cut.items_cut, cut.items.len(), cut.unreadable.is_empty()), (true, count, true), "{why}");
+        let mut truncated = parse(&json!({"items": items})).unwrap();
+        assert_eq!(
+            (truncated.items_truncated, truncated.items.len(), truncated.unreadable.is_empty()),
+            (true, count, true),
+            "{why}"
+        );
         let items = parse(&json!({})).unwrap().items;
-        cut.take_items(items.clone(), false, true);
-        assert_eq!((cut.items_cut, cut.items), (false, items), "{why}");
+        truncated.set_items(items.clone(), false, true);
+        assert_eq!((truncated.items_truncated, truncated.items), (false, items), "{why}");
     }
 }
 

@@ -130,7 +130,7 @@ pub(crate) enum NextPage {
 
 impl NextPage {
     /// Returns whether the list has more pages than Tollgate reads.
-    pub(crate) fn is_cut(&self) -> bool {
+    pub(crate) fn is_truncated(&self) -> bool {
         matches!(self, NextPage::Cut)
     }
 

@@ -86,7 +86,7 @@ pub(crate) fn alarms(findings: &SyncFindings, event: Option<&EventId>) -> Vec<Re
 /// Returns the alarms about the sources of plans other than Stripe.
 fn source_alarms(findings: &SyncFindings, event: Option<&EventId>) -> Vec<Report> {
     let mut lines = Vec::new();
-    for (subject, source) in findings.unread_sources.iter() {
+    for (subject, source) in findings.sources_not_read.iter() {
         let detail = format!(
             "the `plan_source` in Clerk's record is {:?}, which this document does not read: no source that it reads \
              pays for the plan, and it was kept",
@@ -141,7 +141,7 @@ fn owner_alarms(findings: &SyncFindings, event: Option<&EventId>) -> Vec<Report>
                       Session was not read; put the Clerk id into the subscription's metadata";
         lines.push(alarm(AlarmCode::SessionsUnread, event, Some(subject.as_str()), detail));
     }
-    for customer in &findings.cut_customers {
+    for customer in &findings.truncated_customers {
         let detail =
             format!("{customer} has more subscriptions than Tollgate reads; the others were skipped");
         lines.push(about(customer, AlarmCode::TooManySubscriptions, event, &detail));

@@ -69,7 +69,7 @@ impl AuditRecorder {
         }
         match progress {
             Ok(SyncProgress::Call(calls)) => {
-                for (subject, change) in sync.about_to_write(calls) {
+                for (subject, change) in sync.pending_changes(calls) {
                     recorder.add(subject, change, plans, ChangeStage::Intended);
                 }
             }
@@ -155,7 +155,7 @@ impl ChangeRecord {
 /// Returns the records at the end of a sync: another sync may have written them without getting Clerk's
 /// response.
 fn seen(sync: &PlanSync) -> impl Iterator<Item = ChangeRecord> {
-    let in_line = sync.subjects.iter().filter(|subject| subject.end() == Some(SubjectStatus::InSync));
+    let in_line = sync.subjects.iter().filter(|subject| subject.status() == Some(SubjectStatus::InSync));
     in_line.filter_map(|subject| {
         let shown = subject.record()?.clone();
         Some(ChangeRecord { subject: subject.subject.clone(), shown, kind: ChangeStage::Seen })

@@ -1,7 +1,6 @@
-//! The account of a subject, as one round of reads shows it: its record, its customers, and its
-//! subscriptions.
+//! The account of a subject after one round of reads: its record, its customers, and its subscriptions.
 
-use super::stripe_state::{Account, StripeState};
+use super::stripe_state::{StripeState, SubjectRecord};
 use crate::clerk::billing::SoldItem;
 use crate::clerk::metadata::Record;
 use crate::ids::{CustomerId, Subject, SubscriptionId};
@@ -14,7 +13,7 @@ use crate::sync::ownership::Via;
 use crate::sync::state::SyncState;
 use crate::time::Micros;
 
-/// A subject as Clerk and Stripe show it.
+/// A subject's state at Clerk and Stripe.
 #[derive(Clone, Debug)]
 pub(crate) struct SubjectAccount {
     /// The user or organization.
@@ -25,14 +24,15 @@ pub(crate) struct SubjectAccount {
     pub(crate) target: Record,
     /// The subject's subscriptions, of any status, in order of their ids.
     pub(crate) subscriptions: Vec<OwnedSubscription>,
-    /// The customers that came with their subscriptions.
+    /// The customers that Stripe returned inside of their subscriptions.
     pub(crate) customer_objects: SortedMap<CustomerId, Customer>,
-    /// The customers with a live subscription that the merchant's metadata gives to another subject.
+    /// The customers with a live subscription whose owner is another subject according to the merchant's
+    /// metadata.
     pub(crate) customers_of_others: SortedSet<CustomerId>,
     /// The customers with a subscription that had a trial.
     pub(crate) customers_with_trial: SortedSet<CustomerId>,
-    /// All subscriptions of the customers, of any subject.
-    pub(crate) known: SortedSet<SubscriptionId>,
+    /// The ids of all subscriptions of the customers, of any subject.
+    pub(crate) subscription_ids: SortedSet<SubscriptionId>,
     /// The subscriptions whose owner or status cannot be parsed.
     pub(crate) unreadable: SortedSet<SubscriptionId>,
     /// The item of Clerk Billing that the subject pays for, or must pay for.
@@ -51,18 +51,19 @@ pub(crate) struct OwnedSubscription {
 }
 
 impl SubjectAccount {
-    /// Takes what was read of the account. `target` is the record that a sync would write.
+    /// Creates the account from what the round has read, and empties `stripe`. `target` is the record that a
+    /// sync would write.
     pub(super) fn new(
         state: &SyncState,
         findings: &SyncFindings,
-        account: Account<'_>,
+        subject_record: SubjectRecord<'_>,
         stripe: &mut StripeState,
         target: Record,
         now: Micros,
     ) -> Self {
         let stripe = std::mem::take(stripe);
         let (rules, products) = (state.plan_rules(), state.products.fresh(now));
-        let owned = stripe.owned(state, findings, account.subject, now).into_iter();
+        let owned = stripe.owned(state, findings, subject_record.subject, now).into_iter();
         let subscriptions = owned.map(|(subscription, named)| OwnedSubscription {
             sold: SoldPlan::new(subscription, &rules.catalog, &products),
             subscription: subscription.clone(),
@@ -71,7 +72,8 @@ impl SubjectAccount {
         let is_of_other = |subscription: &&Subscription| {
             let claims = findings.claims(state, subscription, now);
             let owner = claims.owner().filter(|owner| owner.via == Via::Metadata);
-            subscription.status.is_live() && owner.is_some_and(|owner| owner.subject != *account.subject)
+            subscription.status.is_live()
+                && owner.is_some_and(|owner| owner.subject != *subject_record.subject)
         };
         let all = || stripe.subscriptions.values();
         let had_trial = |subscription: &&Subscription| subscription.changes.trial_start_s.is_some();
@@ -80,14 +82,14 @@ impl SubjectAccount {
             Some((customer(subscription), subscription.customer_object.clone()?))
         };
         SubjectAccount {
-            subject: account.subject.clone(),
-            record: account.shown.clone(),
+            subject: subject_record.subject.clone(),
+            record: subject_record.current.clone(),
             target,
             subscriptions: subscriptions.collect(),
             customer_objects: all().filter_map(object).collect(),
             customers_of_others: all().filter(is_of_other).map(customer).collect(),
             customers_with_trial: all().filter(had_trial).map(customer).collect(),
-            known: stripe.subscriptions.keys().cloned().collect(),
+            subscription_ids: stripe.subscriptions.keys().cloned().collect(),
             unreadable: stripe.unreadable,
             clerk_item: None,
         }

@@ -1,7 +1,7 @@
-//! What Clerk Billing says of one subject in one round.
+//! The state of Clerk Billing for one subject, as read in one round.
 
 use super::source_plan::SourcePlan;
-use crate::clerk::billing::{BillingRead, ClerkItemStatus, ClerkResolution, ShownItem, SoldItem};
+use crate::clerk::billing::{BillingRead, ClerkItemStatus, ClerkResolution, ItemDetails, SoldItem};
 use crate::clerk::metadata::{Record, SubscriptionNote};
 use crate::clerk::plan_source::PlanSource;
 use crate::ids::Subject;
@@ -10,17 +10,17 @@ use crate::sync::findings::SyncFindings;
 use crate::sync::state::SyncState;
 use crate::time::Micros;
 
-/// What Clerk Billing says of a subject.
+/// The state of Clerk Billing for a subject.
 #[derive(Clone, Debug, Default)]
 pub(crate) enum ClerkState {
-    /// It was not read, because the document does not mirror Clerk Billing, or not yet.
+    /// The state was not read yet, or is never read because the document does not mirror Clerk Billing.
     #[default]
     NotRead,
     /// The plan that the billing subscription grants.
     Read(Box<ClerkResolution>),
-    /// Clerk has no billing subscription of the subject.
+    /// The subject has no billing subscription at Clerk.
     Missing,
-    /// Clerk refuses to say, because Billing is switched off.
+    /// Clerk refused the request, because Billing is off.
     Off,
 }
 
@@ -48,13 +48,14 @@ impl ClerkState {
         }
     }
 
-    /// Returns whether Clerk Billing grants more than the default plan. It always names the subject, so a
-    /// plan of unknown origin then gives way, as to a subscription that the merchant's metadata name.
+    /// Returns whether Clerk Billing grants more than the default plan. A billing subscription always names
+    /// its subject, so its plan replaces a plan of unknown origin, as the plan of a subscription does whose
+    /// owner the merchant's metadata names.
     pub(super) fn grants(&self) -> bool {
         matches!(self, ClerkState::Read(resolution) if resolution.granting.is_some())
     }
 
-    /// Returns the item of Clerk Billing that the subject pays for, or must pay for.
+    /// Returns the item of Clerk Billing that the subject pays for or must pay for.
     pub(super) fn sold(&self) -> Option<&SoldItem> {
         match self {
             ClerkState::Read(resolution) => resolution.sold.as_ref(),
@@ -63,19 +64,19 @@ impl ClerkState {
     }
 
     /// Returns the plan of Clerk Billing; `None` if it was not read.
-    pub(super) fn plan(&self, plans: &PlanTable, shown: &Record) -> Option<SourcePlan> {
+    pub(super) fn plan(&self, plans: &PlanTable, current: &Record) -> Option<SourcePlan> {
         let source = PlanSource::ClerkBilling;
-        let recorded = shown.plan_of(&source);
+        let recorded = current.plan_of(&source);
         match self {
             ClerkState::NotRead => None,
-            ClerkState::Off => Some(SourcePlan::recorded(source, shown, true)),
+            ClerkState::Off => Some(SourcePlan::recorded(source, current, true)),
             ClerkState::Read(resolution) if resolution.may_still_grant(plans.recorded(recorded)) => {
-                Some(SourcePlan::recorded(source, shown, true))
+                Some(SourcePlan::recorded(source, current, true))
             }
             ClerkState::Read(resolution) => Some(SourcePlan {
                 source,
                 plan: Some(plans.get(resolution.plan).name.clone()),
-                subscription: resolution.shown.as_ref().map(note).unwrap_or_default(),
+                subscription: resolution.details.as_ref().map(note).unwrap_or_default(),
                 is_read: true,
             }),
             ClerkState::Missing => Some(SourcePlan {
@@ -88,8 +89,8 @@ impl ClerkState {
     }
 }
 
-/// Returns the members of the public metadata about an item. Their times are in seconds.
-fn note(item: &ShownItem) -> SubscriptionNote {
+/// Returns the members of the public metadata about an item. Their times are truncated to seconds.
+fn note(item: &ItemDetails) -> SubscriptionNote {
     let seconds = |time: Micros| Micros::from_secs(time.as_secs());
     SubscriptionNote {
         status: Some(item.status.as_str().to_owned()),

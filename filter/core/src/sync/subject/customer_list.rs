@@ -1,4 +1,4 @@
-//! Computes the list of customers in a subject's record from the present list and from what was read at
+//! Computes the list of customers in a subject's record from the current list and from what was read at
 //! Stripe.
 //!
 //! Clerk has no compare-and-set, and another gateway may write between a read and a write. A customer that is
@@ -15,41 +15,41 @@ pub(crate) const CUSTOMERS_MAX: usize = 20;
 
 /// The customers of a subject, as read from Stripe.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct HeldCustomers {
+pub(crate) struct SubjectCustomers {
     /// The customers with a live subscription of the subject, those with the strongest claim first.
     pub(crate) live: Vec<CustomerId>,
     /// All customers whose subscriptions were read.
     pub(crate) read: SortedSet<CustomerId>,
 }
 
-impl HeldCustomers {
+impl SubjectCustomers {
     /// Returns whether the subject has more paying customers than a record lists.
-    pub(crate) fn too_many(&self) -> bool {
+    pub(crate) fn has_too_many(&self) -> bool {
         self.live.len() > CUSTOMERS_MAX
     }
 
-    /// Returns the target with both lists updated. `shown` is Clerk's present record; all other members of
+    /// Returns the target with both lists updated. `current` is the record that Clerk has now; all other members of
     /// `target` are final.
     ///
     /// The lists alone cause a write only if a customer is missing, or if the list is too long because
     /// several were added concurrently. Otherwise customers are removed only along with another change, so
     /// that a second sync with the same state writes nothing.
-    pub(crate) fn update_lists(&self, shown: &Record, target: Record) -> Record {
+    pub(crate) fn update_lists(&self, current: &Record, target: Record) -> Record {
         let live: SortedSet<CustomerId> = self.live.iter().take(CUSTOMERS_MAX).cloned().collect();
         let without_subscription: SortedSet<CustomerId> = self.read.difference(&live).cloned().collect();
-        let adds = !live.is_subset(&shown.customers);
-        let too_long = shown.customers.len() > CUSTOMERS_MAX;
+        let adds = !live.is_subset(&current.customers);
+        let too_long = current.customers.len() > CUSTOMERS_MAX;
         let newly_removed: SortedSet<CustomerId> = match adds || too_long {
-            true => shown.customers.intersection(&without_subscription).cloned().collect(),
+            true => current.customers.intersection(&without_subscription).cloned().collect(),
             false => SortedSet::default(),
         };
-        let kept = shown.customers.difference(&newly_removed).cloned();
+        let kept = current.customers.difference(&newly_removed).cloned();
         let target =
-            Record { customers: kept.chain(live).collect(), removed: shown.removed.clone(), ..target };
-        if target == *shown {
+            Record { customers: kept.chain(live).collect(), removed: current.removed.clone(), ..target };
+        if target == *current {
             return target;
         }
-        let not_read = shown.removed.difference(&self.read).cloned();
+        let not_read = current.removed.difference(&self.read).cloned();
         Record { removed: not_read.chain(newly_removed).collect(), ..target }
     }
 }
@@ -66,8 +66,8 @@ mod tests {
         Record { customers: set(customers), removed: set(removed), ..Record::default() }
     }
 
-    fn holders(live: &str, read: &str) -> HeldCustomers {
-        HeldCustomers { live: set(live).into_iter().collect(), read: set(read) }
+    fn customers(live: &str, read: &str) -> SubjectCustomers {
+        SubjectCustomers { live: set(live).into_iter().collect(), read: set(read) }
     }
 
     #[test]
@@ -91,9 +91,9 @@ mod tests {
                 ("c", "a"),
             ),
         ];
-        for (why, shown, read, want) in cases {
-            let shown = record(shown.0, shown.1);
-            let got = holders(read.0, read.1).update_lists(&shown, Record::default());
+        for (why, current, read, want) in cases {
+            let current = record(current.0, current.1);
+            let got = customers(read.0, read.1).update_lists(&current, Record::default());
             assert_eq!(got, record(want.0, want.1), "{why}");
         }
     }
@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn removed_customers_are_deleted_when_the_plan_is_written() {
         let target = Record { plan: Some("pro".to_owned()), ..Record::default() };
-        let got = holders("a", "a b").update_lists(&record("a", "b"), target.clone());
+        let got = customers("a", "a b").update_lists(&record("a", "b"), target.clone());
         assert_eq!(got, Record { customers: set("a"), ..target });
     }
 
@@ -109,9 +109,9 @@ mod tests {
     fn only_the_strongest_claims_are_listed() {
         let live: Vec<CustomerId> =
             (0..30).rev().map(|n| CustomerId::parse(&format!("cus_{n:02}")).unwrap()).collect();
-        let holders = HeldCustomers { read: live.iter().cloned().collect(), live };
-        assert!(holders.too_many());
-        let got = holders.update_lists(&Record::default(), Record::default());
+        let customers = SubjectCustomers { read: live.iter().cloned().collect(), live };
+        assert!(customers.has_too_many());
+        let got = customers.update_lists(&Record::default(), Record::default());
         assert_eq!(got.customers.len(), CUSTOMERS_MAX);
         assert!(got.customers.contains(&CustomerId::parse("cus_29").unwrap()));
     }

@@ -17,21 +17,21 @@ const PAID_PLANS_MAX: usize = 20;
 ///
 /// For the granting subscription, the record's plan itself counts if the record shows it as paid, or if there
 /// is no `paid_plan`, because a release without that member may have written the record.
-pub(crate) fn on_record(plans: &PlanTable, shown: &Record) -> SortedMap<SubscriptionId, Rank> {
+pub(crate) fn on_record(plans: &PlanTable, current: &Record) -> SortedMap<SubscriptionId, Rank> {
     let known = |name: Option<&str>| match plans.recorded(name) {
         RecordedPlan::Known(rank) => Some(rank),
         RecordedPlan::None | RecordedPlan::Unknown(_) => None,
     };
     let mut paid = SortedMap::default();
-    for (id, plan) in shown.paid_plans.iter() {
+    for (id, plan) in current.paid_plans.iter() {
         if let Some(rank) = known(Some(plan)) {
             paid.insert(id.clone(), rank);
         }
     }
-    if let Some(id) = &shown.granted_by {
-        let noted = known(shown.paid(id)).filter(|_| !is_paid(shown));
+    if let Some(id) = &current.granted_by {
+        let noted = known(current.paid(id)).filter(|_| !is_paid(current));
         paid.remove(id);
-        if let Some(rank) = noted.or_else(|| known(shown.plan.as_deref())) {
+        if let Some(rank) = noted.or_else(|| known(current.plan.as_deref())) {
             paid.insert(id.clone(), rank);
         }
     }
@@ -39,8 +39,8 @@ pub(crate) fn on_record(plans: &PlanTable, shown: &Record) -> SortedMap<Subscrip
 }
 
 /// Returns whether the record shows the granting subscription as paid.
-pub(crate) fn is_paid(shown: &Record) -> bool {
-    matches!(shown.subscription.status.as_deref(), Some("active" | "trialing"))
+pub(crate) fn is_paid(current: &Record) -> bool {
+    matches!(current.subscription.status.as_deref(), Some("active" | "trialing"))
 }
 
 /// Returns the target record with its last paid plans. `past_due` are the subject's past-due subscriptions,
@@ -48,7 +48,7 @@ pub(crate) fn is_paid(shown: &Record) -> bool {
 /// `is_not_read`, are kept.
 pub(crate) fn with_paid_plans<'a>(
     plans: &PlanTable,
-    shown: &'a Record,
+    current: &'a Record,
     target: Record,
     paid: &SortedMap<SubscriptionId, Rank>,
     past_due: impl Iterator<Item = &'a SubscriptionId>,
@@ -57,10 +57,10 @@ pub(crate) fn with_paid_plans<'a>(
     // The name of a plan that is not in the configuration is kept.
     let name = |id: &SubscriptionId| match paid.get(id) {
         Some(rank) => Some(plans.get(*rank).name.clone()),
-        None => shown.paid(id).map(str::to_owned),
+        None => current.paid(id).map(str::to_owned),
     };
     let mut paid_plans = SortedMap::default();
-    let not_read = shown.paid_plans.keys().filter(|id| is_not_read(id));
+    let not_read = current.paid_plans.keys().filter(|id| is_not_read(id));
     for id in past_due.chain(not_read).filter(|id| target.granted_by.as_ref() != Some(*id)) {
         if let Some(plan) = name(id).filter(|_| paid_plans.len() < PAID_PLANS_MAX) {
             paid_plans.insert(id.clone(), plan);

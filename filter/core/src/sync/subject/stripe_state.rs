@@ -22,11 +22,11 @@ use std::cmp::Reverse;
 pub(crate) struct StripeState {
     /// The customers whose subscriptions were read.
     pub(crate) customers: SortedSet<CustomerId>,
-    /// Whether they include all customers in the record.
+    /// Whether all customers in the record are among those that were read.
     pub(crate) complete: bool,
     /// The customers with more subscriptions than Tollgate reads.
-    pub(crate) cut: SortedSet<CustomerId>,
-    /// All their subscriptions, of any subject.
+    pub(crate) truncated: SortedSet<CustomerId>,
+    /// All subscriptions of these customers, of any subject.
     pub(crate) subscriptions: SortedMap<SubscriptionId, Subscription>,
     /// Subscriptions whose owner or status cannot be parsed.
     pub(crate) unreadable: SortedSet<SubscriptionId>,
@@ -61,17 +61,17 @@ pub(crate) enum RecordedSubscription {
 
 /// A subject and its record in Clerk.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Account<'a> {
+pub(crate) struct SubjectRecord<'a> {
     pub(crate) subject: &'a Subject,
-    /// The present record in Clerk, with the plan that Stripe granted.
-    pub(crate) shown: &'a Record,
-    /// Whether metadata names the subject, rather than only a payer's choice.
+    /// The record that Clerk has now, with the plan that Stripe granted.
+    pub(crate) current: &'a Record,
+    /// Whether metadata names the subject, and not only a `client_reference_id`, which the payer may have chosen.
     pub(crate) trusted: bool,
 }
 
 impl StripeState {
     /// Stores a page of a customer's subscriptions. Returns the request for the next page.
-    pub(super) fn take_page(
+    pub(super) fn store_page(
         &mut self,
         findings: &mut SyncFindings,
         request: ListSubscriptions,
@@ -79,8 +79,8 @@ impl StripeState {
     ) -> Option<ListSubscriptions> {
         let customer = request.customer.clone();
         let next = findings.next_page(request, page.next);
-        if next.is_cut() {
-            self.cut.insert(customer.clone());
+        if next.is_truncated() {
+            self.truncated.insert(customer.clone());
         }
         findings.skipped.extend(page.skipped);
         if !page.unreadable.is_empty() {
@@ -96,7 +96,7 @@ impl StripeState {
 
     /// Stores the response about the recorded subscription. Returns the request for its customer's other
     /// subscriptions.
-    pub(super) fn take_recorded(
+    pub(super) fn store_recorded(
         &mut self,
         findings: &mut SyncFindings,
         RetrieveRecorded(id): RetrieveRecorded,
@@ -126,17 +126,17 @@ impl StripeState {
         Some(ListSubscriptions::first(&customer, true))
     }
 
-    /// Returns the requests for what is still needed to determine the plan of the account.
+    /// Returns the requests for what is still needed to determine the plan of the subject.
     pub(super) fn missing(
         &self,
         state: &SyncState,
         findings: &mut SyncFindings,
-        account: Account<'_>,
+        subject_record: SubjectRecord<'_>,
         now: Micros,
     ) -> Vec<SubjectRequest> {
-        let mut missing = self.sessions_missing(state, findings, account, now);
-        missing.extend(self.details_missing(state, findings, account, now));
-        missing.extend(self.recorded_missing(account.shown));
+        let mut missing = self.sessions_missing(state, findings, subject_record, now);
+        missing.extend(self.details_missing(state, findings, subject_record, now));
+        missing.extend(self.recorded_missing(subject_record.current));
         missing
     }
 
@@ -145,17 +145,21 @@ impl StripeState {
         &self,
         state: &SyncState,
         findings: &mut SyncFindings,
-        account: Account<'_>,
+        subject_record: SubjectRecord<'_>,
         now: Micros,
     ) -> Vec<SubjectRequest> {
         let mut unclaimed = self.unclaimed(state, findings, now);
         // The sessions of the granting subscription come first and are always read, so that many others
         // cannot remove the plan. Then come the newest, because they have no note yet.
         let order = |subscription: &&Subscription| {
-            (account.shown.granted_by.as_ref() != Some(&subscription.id), Reverse(subscription.created_s))
+            (
+                subject_record.current.granted_by.as_ref() != Some(&subscription.id),
+                Reverse(subscription.created_s),
+            )
         };
         unclaimed.sort_by_key(order);
-        let requests = findings.request_sessions(unclaimed.into_iter(), account.shown.granted_by.as_ref());
+        let requests =
+            findings.request_sessions(unclaimed.into_iter(), subject_record.current.granted_by.as_ref());
         requests.into_iter().map(SubjectRequest::Sessions).collect()
     }
 
@@ -170,15 +174,15 @@ impl StripeState {
         live.filter(|subscription| findings.claims(state, subscription, now).needs_session).collect()
     }
 
-    /// Returns the other requests that are needed to determine the plan of the account.
+    /// Returns the other requests that are needed to determine the plan of the subject.
     fn details_missing(
         &self,
         state: &SyncState,
         findings: &SyncFindings,
-        account: Account<'_>,
+        subject_record: SubjectRecord<'_>,
         now: Micros,
     ) -> Vec<SubjectRequest> {
-        let owned = self.owned(state, findings, account.subject, now);
+        let owned = self.owned(state, findings, subject_record.subject, now);
         // Subscriptions whose sessions are being read may belong to the subject, so their details are
         // requested in parallel.
         let mut unclaimed = self.unclaimed(state, findings, now);
@@ -196,17 +200,17 @@ impl StripeState {
             products: &products,
             open_invoices: &self.open_invoices,
         };
-        let needs = state.plan_rules().needs(&evidence, &recorded(state, account.shown));
+        let needs = state.plan_rules().needs(&evidence, &recorded(state, subject_record.current));
         let products = needs.products.into_iter().map(|id| SubjectRequest::Product(RetrieveProduct(id)));
         let invoices =
             needs.open_invoices.into_iter().map(|id| SubjectRequest::OpenInvoices(ListOpenInvoices(id)));
-        let cut = needs.items.into_iter().filter(|id| !self.items.contains_key(id));
-        let items = cut.map(|subscription| SubjectRequest::Items(ListItems::first(subscription)));
+        let not_listed = needs.items.into_iter().filter(|id| !self.items.contains_key(id));
+        let items = not_listed.map(|subscription| SubjectRequest::Items(ListItems::first(subscription)));
         products.chain(invoices).chain(items).collect()
     }
 
     /// Stores a page of items. Returns the request for the next page.
-    pub(crate) fn take_items(&mut self, request: ListItems, page: Option<ItemsPage>) -> Option<ListItems> {
+    pub(crate) fn store_items(&mut self, request: ListItems, page: Option<ItemsPage>) -> Option<ListItems> {
         let subscription = request.subscription.clone();
         let mut read = self.items.remove(&subscription).unwrap_or_default();
         // Stripe no longer has the subscription; the items that it returned before are kept.
@@ -220,7 +224,7 @@ impl StripeState {
         if next.is_none()
             && let Some(known) = self.subscriptions.get_mut(&subscription)
         {
-            known.take_items(std::mem::take(&mut read.items), read.has_unreadable, !page.has_more);
+            known.set_items(std::mem::take(&mut read.items), read.has_unreadable, !page.has_more);
         }
         self.items.insert(subscription, read);
         next
@@ -228,16 +232,16 @@ impl StripeState {
 
     /// Returns the request for the recorded subscription if it was not read yet. No other subscription may
     /// replace it before its status is known.
-    fn recorded_missing(&self, shown: &Record) -> Option<SubjectRequest> {
-        let id = shown.granted_by.as_ref()?;
+    fn recorded_missing(&self, current: &Record) -> Option<SubjectRequest> {
+        let id = current.granted_by.as_ref()?;
         let is_known = self.subscriptions.contains_key(id) || self.unreadable.contains(id);
         let is_missing = !is_known && self.recorded == RecordedSubscription::NotRequested;
         is_missing.then(|| SubjectRequest::Recorded(RetrieveRecorded(id.clone())))
     }
 
-    /// Returns whether it is unknown if the recorded subscription still grants what it granted.
-    pub(super) fn recorded_is_unclear(&self, shown: &Record) -> bool {
-        let is_unreadable = shown.granted_by.as_ref().is_some_and(|id| self.unreadable.contains(id));
+    /// Returns whether it is unknown if the recorded subscription still grants the recorded plan.
+    pub(super) fn recorded_is_unclear(&self, current: &Record) -> bool {
+        let is_unreadable = current.granted_by.as_ref().is_some_and(|id| self.unreadable.contains(id));
         is_unreadable || self.recorded == RecordedSubscription::Unknown
     }
 
@@ -260,15 +264,15 @@ impl StripeState {
     /// Returns whether a customer that the merchant's metadata links to the subject has more subscriptions
     /// than Tollgate reads. Other customers do not count: their additional subscriptions could only have
     /// granted something.
-    pub(crate) fn is_cut_for(
+    pub(crate) fn has_truncated_customer(
         &self,
         state: &SyncState,
         findings: &SyncFindings,
         subject: &Subject,
         now: Micros,
     ) -> bool {
-        let mut cut = self.subscriptions.values().filter(|found| self.cut.contains(&found.customer));
-        cut.any(|subscription| {
+        let of_truncated = |subscription: &&Subscription| self.truncated.contains(&subscription.customer);
+        self.subscriptions.values().filter(of_truncated).any(|subscription| {
             let claims = findings.claims(state, subscription, now);
             claims.all_named().any(|named| named.via == Via::Metadata && named.subject == *subject)
         })
@@ -276,12 +280,12 @@ impl StripeState {
 }
 
 /// Returns the recorded plan and the members about the subscription that granted it.
-pub(super) fn recorded<'a>(state: &SyncState, shown: &'a Record) -> Recorded<'a> {
+pub(super) fn recorded<'a>(state: &SyncState, current: &'a Record) -> Recorded<'a> {
     Recorded {
-        plan: state.plans.recorded(shown.plan.as_deref()),
-        granting: shown.granted_by.as_ref(),
-        period_end_s: shown.subscription.current_period_end.map(Micros::as_secs),
-        paid: paid_plans::on_record(&state.plans, shown),
-        granting_is_paid: paid_plans::is_paid(shown),
+        plan: state.plans.recorded(current.plan.as_deref()),
+        granting: current.granted_by.as_ref(),
+        period_end_s: current.subscription.current_period_end.map(Micros::as_secs),
+        paid: paid_plans::on_record(&state.plans, current),
+        granting_is_paid: paid_plans::is_paid(current),
     }
 }

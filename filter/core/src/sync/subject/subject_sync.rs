@@ -7,16 +7,16 @@
 //!
 //! ```text
 //! ReadingClerk ─▶ ReadingSources ─▶ Writing ─▶ ReadingSources …        (another round, at most four)
-//!                      │  └───────▶ Noting ──▶ Done: in sync
+//!                      │  └───────▶ WritingNotes ──▶ Done: in sync
 //!                      └──────────▶ Done: in sync, only read, or Clerk does not have the subject
-//! Failed: from any state; the response to a write in progress is still handled.
+//! Failed: from any phase; the response to a write in progress is still handled.
 //! ```
 
 use super::account::SubjectAccount;
 use super::clerk_state::ClerkState;
 use super::request::SubjectRequest;
-use super::source_plan::{OtherSources, combine, unread_stripe};
-use super::stripe_state::{Account, StripeState};
+use super::source_plan::{OtherSources, combine, target_without_stripe};
+use super::stripe_state::{StripeState, SubjectRecord};
 use super::target_record::TargetRecord;
 use crate::clerk::metadata::Record;
 use crate::clerk::plan_source::PlanSource;
@@ -41,18 +41,18 @@ const ROUNDS_MAX: usize = 4;
 /// The maximum number of customers to read for one subject. Tollgate's records list fewer.
 const CUSTOMERS_READ_MAX: usize = 64;
 
-/// The maximum age of a subscription whose subject is missing in Clerk at which the sync fails, to be
-/// retried.
+/// How long after the creation of a granting subscription a sync still fails, so that it is retried, if Clerk
+/// does not have the subject. After that, the subject counts as gone.
 const SUBJECT_AWAITED_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What a subject is read for.
+/// The purpose of reading a subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SubjectPurpose {
-    /// To bring Clerk in line.
+    /// To update Clerk's record.
     Sync,
-    /// The same after a completed checkout: then the subject's other open sessions are expired as well, once.
+    /// To update Clerk's record after a completed checkout, and to expire the subject's other open sessions.
     SyncAfterCheckout,
-    /// Only to know what there is.
+    /// Only to return the account.
     Read,
 }
 
@@ -82,7 +82,7 @@ pub(crate) struct SubjectSync {
     /// Whether a subscription with an unmapped price could change the plan, and `unmapped_price` is `retry`.
     pub(crate) awaits_mapping: bool,
     purpose: SubjectPurpose,
-    /// What was read of a subject that is only read.
+    /// The account, once a subject that is only read was read.
     pub(crate) account: Option<Box<SubjectAccount>>,
     /// Confirmed changes that are not in the audit yet.
     pub(crate) changes: Vec<RecordChange>,
@@ -100,7 +100,7 @@ enum Phase {
     /// Writing Clerk's record and, in parallel, notes at Stripe.
     Writing,
     /// Writing notes at Stripe; Clerk's record is in sync, and a failed note does not matter.
-    Noting,
+    WritingNotes,
     /// The sync is done.
     Done(SubjectStatus),
     /// A request failed.
@@ -112,7 +112,7 @@ enum Phase {
 pub enum SubjectStatus {
     /// Clerk's record agrees with Stripe.
     InSync,
-    /// Clerk does not have the subject.
+    /// Clerk does not have the subject, and no retry is expected to find it.
     Gone,
 }
 
@@ -157,9 +157,9 @@ impl SubjectSync {
     }
 
     /// Returns the result once the sync is done.
-    pub(crate) fn end(&self) -> Option<SubjectStatus> {
+    pub(crate) fn status(&self) -> Option<SubjectStatus> {
         match self.phase {
-            Phase::Done(end) => Some(end),
+            Phase::Done(status) => Some(status),
             _ => None,
         }
     }
@@ -196,7 +196,7 @@ impl SubjectSync {
         granting.or_else(|| record.customers.first()).cloned()
     }
 
-    /// Stores that another claim names the subject.
+    /// Trusts the subject if another claim that names it is in metadata.
     pub(crate) fn add_claim(&mut self, via: Via) {
         self.trusted |= via == Via::Metadata;
     }
@@ -222,8 +222,8 @@ impl SubjectSync {
         self.begin_round(state, findings, now, with_invoices)
     }
 
-    /// Begins the next round: requests what every source grants, in parallel. Where no source has anything of
-    /// the subject, the round ends at once.
+    /// Begins the next round: requests what every source grants, in parallel. If there is nothing to request,
+    /// the round ends at once.
     fn begin_round(
         &mut self,
         state: &SyncState,
@@ -249,13 +249,14 @@ impl SubjectSync {
     }
 
     /// Returns the requests for the subscriptions of all customers and, in parallel, for the open invoices of
-    /// subscriptions for which they are known to matter. In the first round, an event's customer of the other
-    /// mode is an error, because then the API key is wrong.
+    /// subscriptions for which they are known to matter. In the first round, it is an error if a customer of
+    /// the event belongs to Stripe's other mode (test or live), because then the API key is wrong.
     fn read_stripe(&mut self, with_invoices: &SortedSet<SubscriptionId>) -> Vec<SubjectRequest> {
-        let strict = self.round == 1;
+        let is_first_round = self.round == 1;
         let customers = self.customers_to_read();
         let page = |customer| {
-            ListSubscriptions::first(customer, !(strict && self.event_customers.contains(customer)))
+            let must_exist = is_first_round && self.event_customers.contains(customer);
+            ListSubscriptions::first(customer, !must_exist)
         };
         let pages = customers.iter().map(page).map(SubjectRequest::Subscriptions);
         let invoices = with_invoices.iter().cloned().map(ListOpenInvoices).map(SubjectRequest::OpenInvoices);
@@ -267,8 +268,7 @@ impl SubjectSync {
         requests
     }
 
-    /// Returns the customers to read: first the event's, then those of the record, so that neither can be
-    /// displaced by others.
+    /// Returns the customers to read: first the event's, then those of the record, then others.
     fn customers_to_read(&self) -> SortedSet<CustomerId> {
         let listed = self.record.iter().flat_map(|record| &record.customers);
         let removed = self.record.iter().flat_map(|record| record.removed.iter().chain(&record.customer));
@@ -283,12 +283,12 @@ impl SubjectSync {
         customers
     }
 
-    /// Handles the outcome of a request. Returns the next requests: none while others are in progress, or at
-    /// the end.
+    /// Handles the outcome of a request. Returns the next requests; there are none while others are in
+    /// progress, or at the end.
     ///
     /// # Errors
     /// [`SyncError`] of the request, or of the comparison after the last one.
-    pub(crate) fn take(
+    pub(crate) fn handle_outcome(
         &mut self,
         state: &mut SyncState,
         findings: &mut SyncFindings,
@@ -315,7 +315,7 @@ impl SubjectSync {
         match self.phase {
             Phase::ReadingClerk | Phase::Done(_) | Phase::Failed => Ok(Vec::new()),
             Phase::ReadingSources => self.advance(state, findings, now),
-            Phase::Noting => {
+            Phase::WritingNotes => {
                 self.phase = Phase::Done(SubjectStatus::InSync);
                 Ok(Vec::new())
             }
@@ -346,18 +346,18 @@ impl SubjectSync {
             }
             SubjectRequest::Subscriptions(request) => {
                 let page = request.read(settings, outcome)?;
-                let next = self.stripe.take_page(findings, request, page);
+                let next = self.stripe.store_page(findings, request, page);
                 return Ok(next.map(SubjectRequest::Subscriptions));
             }
             SubjectRequest::Recorded(request) => {
                 let response = request.read(settings, outcome)?;
-                let next = self.stripe.take_recorded(findings, request, response);
+                let next = self.stripe.store_recorded(findings, request, response);
                 self.earlier_customers.extend(next.iter().map(|request| request.customer.clone()));
                 return Ok(next.map(SubjectRequest::Subscriptions));
             }
             SubjectRequest::Items(request) => {
                 let page = request.read(settings, outcome)?;
-                return Ok(self.stripe.take_items(request, page).map(SubjectRequest::Items));
+                return Ok(self.stripe.store_items(request, page).map(SubjectRequest::Items));
             }
             SubjectRequest::Sessions(request) => {
                 let response = request.read(settings, outcome)?;
@@ -389,16 +389,16 @@ impl SubjectSync {
     fn store_record(&mut self, record: Option<Record>) {
         // After a write, the record may contain more than what was written, because of concurrent writers.
         let written = self.writing.take().zip(record.as_ref());
-        let written = written.map(|(change, shown)| RecordChange { to: shown.clone(), ..change });
-        // Clerk's response to a write shows the record at the time of the write or later.
+        let written = written.map(|(change, record)| RecordChange { to: record.clone(), ..change });
+        // Clerk's response to a write has the record at the time of the write or later.
         self.requested_at = self.written_at.take().unwrap_or(self.requested_at);
         self.changed |= written.is_some();
         self.changes.extend(written);
         self.record = record;
     }
 
-    /// Returns the requests for the subject's other open sessions, once after a completed checkout.
-    fn open_sessions(&mut self) -> Vec<SubjectRequest> {
+    /// Returns the requests for the subject's other open sessions: once, after a completed checkout.
+    fn take_session_requests(&mut self) -> Vec<SubjectRequest> {
         if self.purpose != SubjectPurpose::SyncAfterCheckout {
             return Vec::new();
         }
@@ -409,28 +409,28 @@ impl SubjectSync {
         self.event_customers.iter().map(list).map(SubjectRequest::OpenSessions).collect()
     }
 
-    /// Returns the missing reads; once there are none, returns the writes.
+    /// Returns the requests for missing data; once nothing is missing, returns the writes.
     fn advance(
         &mut self,
         state: &SyncState,
         findings: &mut SyncFindings,
         now: Micros,
     ) -> Result<Vec<SubjectRequest>, SyncError> {
-        let shown = self.record.clone().unwrap_or_default();
-        let of_stripe = shown.of_stripe();
+        let current = self.record.clone().unwrap_or_default();
+        let stripe_part = current.stripe_part();
         let trusted = self.trusted || self.clerk.grants();
-        let account = Account { subject: &self.subject, shown: &of_stripe, trusted };
+        let subject_record = SubjectRecord { subject: &self.subject, current: &stripe_part, trusted };
         if state.settings.reads_stripe {
-            let missing = self.stripe.missing(state, findings, account, now);
+            let missing = self.stripe.missing(state, findings, subject_record, now);
             if !missing.is_empty() {
                 self.outstanding = missing.len();
                 return Ok(missing);
             }
-            if self.stripe.is_cut_for(state, findings, &self.subject, now) {
+            if self.stripe.has_truncated_customer(state, findings, &self.subject, now) {
                 return Err(SyncError::TooMany);
             }
         }
-        let target = self.target(state, findings, account, &shown, now);
+        let target = self.target(state, findings, subject_record, &current, now);
         if self.record.is_none() {
             let granting_since = target.granting_since_s.map(Micros::from_secs);
             if granting_since.is_some_and(|since| now.since(since) < SUBJECT_AWAITED_FOR) {
@@ -443,23 +443,25 @@ impl SubjectSync {
             return Ok(Vec::new());
         }
         if self.purpose == SubjectPurpose::Read {
-            let account = SubjectAccount::new(state, findings, account, &mut self.stripe, target.record, now);
+            let account =
+                SubjectAccount::new(state, findings, subject_record, &mut self.stripe, target.record, now);
             let clerk_item = self.clerk.sold().cloned();
-            self.account = Some(Box::new(SubjectAccount { record: shown, clerk_item, ..account }));
+            self.account = Some(Box::new(SubjectAccount { record: current, clerk_item, ..account }));
             self.phase = Phase::Done(SubjectStatus::InSync);
             return Ok(Vec::new());
         }
         self.awaits_mapping = target.awaits_mapping;
-        let patch = shown.patch(&target.record, &state.settings.plan_key);
+        let patch = current.patch(&target.record, &state.settings.plan_key);
         let mut requests: Vec<_> = target.notes.into_iter().map(SubjectRequest::Note).collect();
         if patch.is_none() {
-            requests.extend(self.open_sessions());
+            requests.extend(self.take_session_requests());
         }
-        self.phase = if requests.is_empty() { Phase::Done(SubjectStatus::InSync) } else { Phase::Noting };
+        self.phase =
+            if requests.is_empty() { Phase::Done(SubjectStatus::InSync) } else { Phase::WritingNotes };
         if let Some(patch) = patch {
             requests.push(SubjectRequest::Write(WriteRecord { subject: self.subject.clone(), patch }));
             self.writing =
-                Some(RecordChange { from: shown, to: target.record, requested_at: self.requested_at });
+                Some(RecordChange { from: current, to: target.record, requested_at: self.requested_at });
             self.written_at = Some(now);
             self.phase = Phase::Writing;
         }
@@ -467,31 +469,31 @@ impl SubjectSync {
         Ok(requests)
     }
 
-    /// Returns the target: the record with the highest plan of all sources. `account` has Stripe's part of
-    /// the present record `shown`.
+    /// Returns the target: the record with the highest plan of all sources. `subject_record` has Stripe's part
+    /// of `current`.
     fn target(
         &self,
         state: &SyncState,
         findings: &mut SyncFindings,
-        account: Account<'_>,
-        shown: &Record,
+        subject_record: SubjectRecord<'_>,
+        current: &Record,
         now: Micros,
     ) -> TargetRecord {
         let released = state.settings.released_source.as_ref();
         let target = match state.settings.reads_stripe {
-            true => self.stripe.target_record(state, findings, account, now),
+            true => self.stripe.target_record(state, findings, subject_record, now),
             false => {
                 let is_released = released == Some(&PlanSource::Stripe);
-                TargetRecord::unread(unread_stripe(shown, account.trusted, is_released))
+                TargetRecord::from_record(target_without_stripe(current, subject_record.trusted, is_released))
             }
         };
-        let clerk_billing = self.clerk.plan(&state.plans, shown);
+        let clerk_billing = self.clerk.plan(&state.plans, current);
         let sources = OtherSources {
             reads_stripe: state.settings.reads_stripe,
             clerk_billing: clerk_billing.as_ref(),
             released,
         };
-        let combined = combine(&state.plans, shown, target.record, sources);
+        let combined = combine(&state.plans, current, target.record, sources);
         findings.record_kept_plan(&state.plans, &self.subject, &combined.record, combined.kept_source);
         TargetRecord { record: combined.record, ..target }
     }

@@ -1,8 +1,8 @@
 //! Computes the record that Clerk should have of a subject from what was read at Stripe.
 
-use super::customer_list::HeldCustomers;
+use super::customer_list::SubjectCustomers;
 use super::paid_plans;
-use super::stripe_state::{Account, RecordedSubscription, StripeState, recorded};
+use super::stripe_state::{RecordedSubscription, StripeState, SubjectRecord, recorded};
 use super::target_plan::{Reliability, target_plan};
 use crate::clerk::metadata::Record;
 use crate::config::UnmappedPrice;
@@ -31,22 +31,22 @@ pub(crate) struct TargetRecord {
 }
 
 impl TargetRecord {
-    /// Returns the target with this record, where Stripe was not read.
-    pub(super) fn unread(record: Record) -> Self {
+    /// Returns the target with this record, without any data of Stripe.
+    pub(super) fn from_record(record: Record) -> Self {
         TargetRecord { record, notes: Vec::new(), granting_since_s: None, awaits_mapping: false }
     }
 }
 
 impl StripeState {
-    /// Returns the target of the account, as if Stripe were the only source of plans.
+    /// Returns the subject's target, as if Stripe were the only source of plans.
     pub(crate) fn target_record(
         &self,
         state: &SyncState,
         findings: &mut SyncFindings,
-        account: Account<'_>,
+        subject_record: SubjectRecord<'_>,
         now: Micros,
     ) -> TargetRecord {
-        let Account { subject, shown, trusted } = account;
+        let SubjectRecord { subject, current, trusted } = subject_record;
         let owned = self.owned(state, findings, subject, now);
         // An ended subscription must not remove a plan that was granted manually since.
         let is_trusted = |(found, named): &(&Subscription, NamedSubject)| {
@@ -60,60 +60,60 @@ impl StripeState {
             products: &products,
             open_invoices: &self.open_invoices,
         };
-        let recorded = recorded(state, shown);
+        let recorded = recorded(state, current);
         let resolution = state.plan_rules().resolve(now, &evidence, &recorded);
         let granting = resolution.granting.as_ref().and_then(|id| self.subscriptions.get(id));
         let granting_since_s = granting.map(|subscription| subscription.created_s);
-        let is_unclear = self.recorded_is_unclear(shown);
+        let is_unclear = self.recorded_is_unclear(current);
         // A session that was not read may name the subject.
-        let may_grant_more = self.unclaimed_grants_more(state, findings, &resolution, account, now);
+        let may_grant_more = self.unclaimed_grants_more(state, findings, &resolution, subject_record, now);
         let complete = self.complete && !may_grant_more;
         let reliability = Reliability { trusted, complete, recorded_is_unclear: is_unclear };
-        let target = target_plan(&state.plans, shown, &resolution, reliability);
-        // A stranger can start a trial in the subject's name by a payment link.
+        let target = target_plan(&state.plans, current, &resolution, reliability);
+        // Anyone can start a trial in the subject's name with a payment link.
         let had_trial = owned.iter().any(|(subscription, named)| {
             named.via == Via::Metadata && subscription.changes.trial_start_s.is_some()
         });
-        let target = Record { trial_used: shown.trial_used || had_trial, ..target };
+        let target = Record { trial_used: current.trial_used || had_trial, ..target };
         let granted = match resolution.plan {
             GrantedPlan::Known(rank) => Some(&state.plans.get(rank).name),
             GrantedPlan::AsRecorded => None,
         };
-        if may_grant_more && target == *shown && granted != shown.plan.as_ref() {
+        if may_grant_more && target == *current && granted != current.plan.as_ref() {
             findings.missing_sessions.insert(subject.clone());
         }
         let awaits_mapping = state.settings.unmapped_price == UnmappedPrice::Retry
             && awaits_mapping(&resolution, &owned, &target, &state.plans);
         findings.double_subscriptions.remove(subject);
-        let selling = plan_subscriptions(state, &owned, &products);
-        if state.settings.one_subscription && selling.len() > 1 {
-            findings.double_subscriptions.insert(subject.clone(), selling);
+        let plan_subscriptions = plan_subscriptions(state, &owned, &products);
+        if state.settings.one_subscription && plan_subscriptions.len() > 1 {
+            findings.double_subscriptions.insert(subject.clone(), plan_subscriptions);
         }
-        let holders = self.holders(&owned, shown, target.granted_by.as_ref());
-        if holders.too_many() {
+        let customers = self.customers(&owned, current, target.granted_by.as_ref());
+        if customers.has_too_many() {
             findings.too_many_customers.insert(subject.clone());
         }
         let notes = self.notes(state, findings, subject, now);
         findings.plan_alarms.extend(resolution.alarms);
-        // A record of a gateway with another account or mode is left unchanged.
-        let is_foreign = self.recorded == RecordedSubscription::Unknown && target == *shown;
+        // A record that a gateway with another Stripe account or mode has written is left unchanged.
+        let is_foreign = self.recorded == RecordedSubscription::Unknown && target == *current;
         let target = match is_foreign {
             true => target,
-            false => holders.update_lists(
-                shown,
-                self.with_paid_plans(&state.plans, &owned, shown, target, &resolution.paid),
+            false => customers.update_lists(
+                current,
+                self.with_paid_plans(&state.plans, &owned, current, target, &resolution.paid),
             ),
         };
         TargetRecord { record: target, notes, granting_since_s, awaits_mapping }
     }
 
     /// Returns the target with the last paid plans of the granting subscription and of past-due ones. Those
-    /// that metadata names come first.
+    /// whose owner metadata names come first.
     fn with_paid_plans(
         &self,
         plans: &PlanTable,
         owned: &[(&Subscription, NamedSubject)],
-        shown: &Record,
+        current: &Record,
         target: Record,
         paid: &SortedMap<SubscriptionId, Rank>,
     ) -> Record {
@@ -126,7 +126,7 @@ impl StripeState {
         live.sort_by_key(|(subscription, named)| (named.via, &subscription.id));
         let live = live.into_iter().map(|(subscription, _)| &subscription.id);
         let is_not_read = |id: &SubscriptionId| !self.complete && !self.subscriptions.contains_key(id);
-        paid_plans::with_paid_plans(plans, shown, target, paid, live, is_not_read)
+        paid_plans::with_paid_plans(plans, current, target, paid, live, is_not_read)
     }
 
     /// Returns the notes to write on the subject's subscriptions, and records disagreements between the
@@ -146,7 +146,7 @@ impl StripeState {
             }
             findings.record_disagreement(subscription, &claims);
             // An ended subscription is hardly ever read again, so it needs no note.
-            if subscription.status.is_live() && findings.may_note(&subscription.id) {
+            if subscription.status.is_live() && findings.may_write_note(&subscription.id) {
                 let note = |change| NoteOwner { subscription: subscription.id.clone(), change };
                 notes.extend(claims.note_change.map(note));
             }
@@ -161,7 +161,7 @@ impl StripeState {
         state: &SyncState,
         findings: &SyncFindings,
         resolution: &Resolution,
-        account: Account<'_>,
+        subject_record: SubjectRecord<'_>,
         now: Micros,
     ) -> bool {
         let subscriptions = self.unclaimed(state, findings, now);
@@ -171,7 +171,7 @@ impl StripeState {
             products: &products,
             open_invoices: &self.open_invoices,
         };
-        let granted = state.plan_rules().resolve(now, &evidence, &recorded(state, account.shown));
+        let granted = state.plan_rules().resolve(now, &evidence, &recorded(state, subject_record.current));
         match (granted.plan, resolution.plan) {
             (GrantedPlan::Known(unclaimed), GrantedPlan::Known(rank)) => unclaimed > rank,
             (GrantedPlan::AsRecorded, GrantedPlan::Known(_)) => true,
@@ -182,18 +182,18 @@ impl StripeState {
     /// Returns the subject's customers. The granting subscription's customer comes first, because without it
     /// the plan would be lost. Then come the strongest claims. Among equal claims, customers already in the
     /// list come first, so that the list does not change with each set of customers that is read.
-    fn holders(
+    fn customers(
         &self,
         owned: &[(&Subscription, NamedSubject)],
-        shown: &Record,
+        current: &Record,
         granting: Option<&SubscriptionId>,
-    ) -> HeldCustomers {
+    ) -> SubjectCustomers {
         let live = owned.iter().filter(|(subscription, _)| subscription.status.is_live());
         let granting = granting.and_then(|id| self.subscriptions.get(id)).map(|granting| &granting.customer);
         let claims: SortedSet<_> = live
             .map(|(subscription, named)| {
                 let customer = &subscription.customer;
-                (granting != Some(customer), named.via, !shown.customers.contains(customer), customer)
+                (granting != Some(customer), named.via, !current.customers.contains(customer), customer)
             })
             .collect();
         let mut live: Vec<CustomerId> = Vec::new();
@@ -202,11 +202,12 @@ impl StripeState {
                 live.push((*customer).clone());
             }
         }
-        HeldCustomers { live, read: self.customers.difference(&self.partly_read).cloned().collect() }
+        SubjectCustomers { live, read: self.customers.difference(&self.partly_read).cloned().collect() }
     }
 }
 
-/// Returns the live subscriptions that sell a plan and that the merchant's metadata gives to the subject.
+/// Returns the live subscriptions that sell a plan and whose owner is the subject according to the merchant's
+/// metadata.
 fn plan_subscriptions(
     state: &SyncState,
     owned: &[(&Subscription, NamedSubject)],
@@ -222,8 +223,8 @@ fn plan_subscriptions(
 }
 
 /// Returns whether a subscription with an unmapped price could change the target: it could grant a higher
-/// plan, or it is the one whose plan is kept. A subscription that only a payer's choice links to the subject
-/// does not count, so that it cannot delay events.
+/// plan, or the target keeps its plan. A subscription that only a `client_reference_id` links to the subject
+/// does not count, so that a payer cannot delay events.
 fn awaits_mapping(
     resolution: &Resolution,
     owned: &[(&Subscription, NamedSubject)],
@@ -233,7 +234,7 @@ fn awaits_mapping(
     let target_plan = plans.recorded(target.plan.as_deref());
     // A plan that is not in the configuration is kept even if other subscriptions grant a plan.
     let is_unknown = matches!(target_plan, RecordedPlan::Unknown(_));
-    let is_highest = is_unknown || plans.iter().all(|(rank, _)| target_plan.may_be_worth(rank));
+    let is_highest = is_unknown || plans.iter().all(|(rank, _)| target_plan.may_be_at_least(rank));
     resolution.unmapped().any(|id| {
         let named = owned.iter().find(|(subscription, _)| subscription.id == *id);
         let is_trusted = named.is_some_and(|(_, named)| named.via == Via::Metadata);

@@ -8,7 +8,7 @@ use crate::identity::HeaderOwner;
 use crate::ids::{CustomerId, EventId};
 use crate::machine::{Action, Input, Machine, Version};
 use crate::report::Metrics;
-use crate::sync::{About, SyncState, Trigger};
+use crate::sync::{SyncState, Trigger, TriggerObject};
 use crate::time::Micros;
 use crate::webhook::delivery::Delivery;
 use crate::webhook::worker::{Endpoint, WebhookWorker};
@@ -50,7 +50,7 @@ impl EventSource for OtherSource {
             .map_err(|error| EventRejection::Unreadable { detail: error.to_string() })?;
         let work = match id.as_str() {
             "msg_customer" => {
-                let customer = About::Customer(CustomerId::parse("cus_1").unwrap());
+                let customer = TriggerObject::Customer(CustomerId::parse("cus_1").unwrap());
                 let trigger = Trigger::new("user.deleted", customer);
                 EventWork::Sync(Box::new(Trigger { event: Some(id.clone()), ..trigger }))
             }

@@ -1,5 +1,5 @@
-//! Tests of the convergence of the command: whichever events were lost, after a run for all subjects Clerk
-//! agrees with Stripe, and a second run writes nothing.
+//! Tests that the command makes Clerk agree with Stripe: after a sync of all subjects, whichever events were
+//! lost, Clerk agrees with Stripe, and a second sync writes nothing.
 
 use crate::harness::{Model, SUBJECTS, Stripe, changes, final_state, signed};
 use tollgate_core::backfill::Intent;
@@ -25,21 +25,21 @@ fn run(seed: u64) -> Result<(), String> {
             }
         }
     }
-    check_rehearsal(&mut model)?;
+    check_dry_run(&mut model)?;
     sync_all(&mut model)?;
     final_state::check(&model.world)?;
     let before = model.written();
     sync_all(&mut model)?;
     match model.written().get(before.len()..) {
         None | Some([]) => Ok(()),
-        Some(more) => Err(format!("after {before:#?} came {more:#?} although nothing differed")),
+        Some(more) => Err(format!("a second sync wrote {more:#?} after {before:#?}")),
     }
 }
 
-fn check_rehearsal(model: &mut Model) -> Result<(), String> {
+fn check_dry_run(model: &mut Model) -> Result<(), String> {
     let before = model.written().len();
-    model.sync_all(Intent::Rehearse).map_err(|failure| failure.detail)?;
-    if model.written().len() == before { Ok(()) } else { Err("a rehearsal wrote something".to_owned()) }
+    model.sync_all(Intent::DryRun).map_err(|failure| failure.detail)?;
+    if model.written().len() == before { Ok(()) } else { Err("a dry run wrote something".to_owned()) }
 }
 
 fn sync_all(model: &mut Model) -> Result<(), String> {
@@ -65,12 +65,12 @@ fn after_all_subjects_are_reconciled_clerk_agrees_with_stripe() {
 
 #[test]
 fn random_histories_differ_and_contain_subscriptions() {
-    let left = |seed| {
+    let subscription_count = |seed| {
         let mut random = Random::from_seed(seed);
         let mut stripe = Stripe::new(0);
         (0..8).for_each(|_| changes::change(&mut stripe, &mut random, &SUBJECTS, true, |_| true));
         stripe.subscriptions.len()
     };
-    let counts: std::collections::BTreeSet<usize> = (0..50).map(left).collect();
+    let counts: std::collections::BTreeSet<usize> = (0..50).map(subscription_count).collect();
     assert!(counts.len() > 2, "{counts:?}");
 }

@@ -50,24 +50,28 @@ const OPTIONS: [(&str, Run); 3] = [
 fn a_dry_run_writes_nothing_and_shows_what_would_be_written() {
     for (option, run) in OPTIONS {
         let mut model = unsynced(&USER);
-        let rehearsed = run(&mut model, Intent::Rehearse);
+        let dry_run = run(&mut model, Intent::DryRun);
         assert_eq!((model.written(), model.world.clerk.writes), (vec![], 0), "{option}");
-        let want = patch(&rehearsed).unwrap();
+        let want = patch(&dry_run).unwrap();
         assert_eq!(want["public_metadata"]["plan"], "pro", "{option}");
-        assert_eq!(rehearsed.outcomes[0].end, None, "{option}");
-        assert!(lines(&rehearsed, "audit").is_empty(), "{option}");
+        assert_eq!(dry_run.outcomes[0].status, None, "{option}");
+        assert!(lines(&dry_run, "audit").is_empty(), "{option}");
         let applied = run(&mut model, Intent::Apply);
         assert_eq!(model.written(), [format!("PATCH /v1/users/user_1/metadata {want}")], "{option}");
         assert_eq!(patch(&applied), Some(want), "{option}");
         assert_eq!(
-            (applied.failure.clone(), applied.outcomes[0].end),
+            (applied.failure.clone(), applied.outcomes[0].status),
             (None, Some(SubjectStatus::InSync)),
             "{option}"
         );
         assert_eq!(lines(&applied, "audit"), ["created"], "{option}");
         assert_eq!(lines(&applied, "reason"), ["sync"], "{option}");
-        let again = run(&mut model, Intent::Rehearse);
-        assert_eq!((patch(&again), again.outcomes[0].end), (None, Some(SubjectStatus::InSync)), "{option}");
+        let again = run(&mut model, Intent::DryRun);
+        assert_eq!(
+            (patch(&again), again.outcomes[0].status),
+            (None, Some(SubjectStatus::InSync)),
+            "{option}"
+        );
         assert_eq!(again.outcomes[0].customer.as_ref().map(|id| id.as_str()), Some("cus_1"), "{option}");
     }
 }
@@ -80,11 +84,11 @@ fn what_a_session_names_is_recorded_at_stripe() {
         let name =
             |object: &str| NotedOwner { object: object.into(), subject: Subject::parse("user_1").unwrap() };
         let names = [name("sub_1")];
-        let rehearsed = run(&mut model, Intent::Rehearse);
-        assert_eq!((rehearsed.names.as_slice(), model.written()), (&names[..], vec![]), "{option}");
+        let dry_run = run(&mut model, Intent::DryRun);
+        assert_eq!((dry_run.names.as_slice(), model.written()), (&names[..], vec![]), "{option}");
         let applied = run(&mut model, Intent::Apply);
         assert_eq!((applied.names.as_slice(), model.written().len()), (&names[..], 2), "{option}");
-        assert_eq!(run(&mut model, Intent::Rehearse).names, [], "{option}");
+        assert_eq!(run(&mut model, Intent::DryRun).names, [], "{option}");
     }
 }
 
@@ -188,7 +192,7 @@ fn a_recorded_subscription_unknown_to_stripe_stops_only_its_subject() {
 
 #[test]
 fn a_failure_ends_a_reconciliation_and_a_dry_run_alike() {
-    for intent in [Intent::Rehearse, Intent::Apply] {
+    for intent in [Intent::DryRun, Intent::Apply] {
         for (option, run) in [OPTIONS[0], OPTIONS[1]] {
             let mut model = unsynced(&USER);
             model.fails = |callout| is_to(callout, "GET", "/v1/users").then_some(CalloutResult::Reset);
@@ -217,7 +221,7 @@ fn a_failure_of_one_subject_ends_the_dry_run_of_its_customer() {
         let broken = FakeResponse::new(500, r#"{"error":{"type":"api_error"}}"#.to_owned());
         is_to(callout, "GET", "/v1/products").then(|| broken.into())
     };
-    let conclusion = model.sync_customer("cus_1", Intent::Rehearse);
+    let conclusion = model.sync_customer("cus_1", Intent::DryRun);
     assert_eq!(conclusion.failure.map(|failure| failure.code.as_str()), Some("upstream_unavailable"));
     assert!(model.written().is_empty());
 }
@@ -251,7 +255,7 @@ fn a_census_reads_every_page_and_lists_unowned_subscriptions() {
 fn a_search_asks_for_each_key_of_the_subjects_kind() {
     let keys = json!({"user": ["clerk_user_id", "it's\\mine"], "organization": ["clerk_org_id"]});
     let mut model = Model::configured(json!({"subject_keys": keys}));
-    let _ = model.sync_subject("user_1", Intent::Rehearse);
+    let _ = model.sync_subject("user_1", Intent::DryRun);
     let query = |callout: &tollgate_core::http::Callout| {
         let (_, path, ..) = parts(callout);
         let pair =

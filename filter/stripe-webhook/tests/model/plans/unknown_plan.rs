@@ -164,7 +164,7 @@ fn the_command_keeps_it_and_says_so() {
     let mut model = rolled_back();
     model.world.clerk.add_with("user_2", json!({"plan": "enterprise"}), json!({}));
     let writes = model.world.clerk.writes;
-    for intent in [Intent::Rehearse, Intent::Apply] {
+    for intent in [Intent::DryRun, Intent::Apply] {
         let conclusions = model.sync_all(intent).unwrap();
         assert_eq!(conclusions.len(), 2, "all subjects that may have a paid plan are synced");
         assert_eq!(model.world.clerk.writes, writes, "{intent:?}");

@@ -80,8 +80,8 @@ fn the_command_writes_what_is_known_and_then_fails() {
     let mut model = model();
     model.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[USER]);
     model.world.stripe.add_subscription("sub_n", "cus_1", "price_new", &[USER]);
-    let rehearsed = model.sync_customer("cus_1", Intent::Rehearse);
-    assert!(rehearsed.outcomes[0].change.is_some() && model.written().is_empty());
+    let dry_run = model.sync_customer("cus_1", Intent::DryRun);
+    assert!(dry_run.outcomes[0].change.is_some() && model.written().is_empty());
     let conclusion = model.sync_customer("cus_1", Intent::Apply);
     assert_eq!(conclusion.failure.map(|failure| failure.code.as_str()), Some("unmapped_price"));
     assert_eq!(model.plan("user_1"), Some("pro"));

@@ -5,8 +5,8 @@ use crate::alarm::AlarmCode;
 use crate::plan_table::RecordedPlan;
 
 /// Returns the plan's name, and the granting item without its prefix.
-fn shown(resolution: &ClerkResolution) -> (String, Option<String>) {
-    let id = |item: &crate::clerk::billing::ShownItem| {
+fn plan_and_item(resolution: &ClerkResolution) -> (String, Option<String>) {
+    let id = |item: &crate::clerk::billing::ItemDetails| {
         item.id.as_str().trim_start_matches("csub_item_").to_owned()
     };
     (plans().get(resolution.plan).name.clone(), resolution.granting.as_ref().map(id))
@@ -50,7 +50,7 @@ fn the_status_and_the_period_decide_what_an_item_grants() {
     ];
     for (why, changes, grants) in cases {
         let want = if grants { ("pro".to_owned(), Some("1".to_owned())) } else { ("free".to_owned(), None) };
-        assert_eq!(shown(&granted(&[item("1", "pro_user", changes)])), want, "{why}");
+        assert_eq!(plan_and_item(&granted(&[item("1", "pro_user", changes)])), want, "{why}");
     }
 }
 
@@ -73,8 +73,8 @@ fn the_grace_period_begins_with_the_item_or_else_with_the_subscription() {
         assert_eq!(got.granting.and_then(|item| item.grace_until), want, "{why}");
         let code = if why == "neither" { vec![AlarmCode::NoGraceStart] } else { Vec::new() };
         assert_eq!(got.alarms.iter().map(|alarm| alarm.code()).collect::<Vec<_>>(), code, "{why}");
-        assert_eq!(shown(&resolve(&late, PastDue::Keep)).0, "pro", "{why}");
-        assert_eq!(shown(&resolve(&late, PastDue::Revoke)).0, "free", "{why}");
+        assert_eq!(plan_and_item(&resolve(&late, PastDue::Keep)).0, "pro", "{why}");
+        assert_eq!(plan_and_item(&resolve(&late, PastDue::Revoke)).0, "free", "{why}");
     }
 }
 
@@ -123,7 +123,7 @@ fn the_highest_plan_counts_and_of_equal_ones_the_fixed_one() {
         let want = (plan.to_owned(), id.map(str::to_owned));
         for _ in 0..2 {
             let got = granted(&items);
-            assert_eq!(shown(&got), want, "{why}");
+            assert_eq!(plan_and_item(&got), want, "{why}");
             assert!(got.alarms.is_empty(), "{why}: {:?}", got.alarms);
             items.reverse();
         }
@@ -184,7 +184,7 @@ fn what_maps_to_nothing_neither_grants_nor_ends_a_plan() {
     ];
     for (why, items, plan, kept, not_kept, want) in cases {
         let got = granted(&items);
-        assert_eq!(shown(&got).0, plan, "{why}");
+        assert_eq!(plan_and_item(&got).0, plan, "{why}");
         assert_eq!(&codes(&got), want, "{why}");
         for name in kept {
             assert!(got.may_still_grant(recorded(name)), "{why}: {name}");
@@ -197,13 +197,13 @@ fn what_maps_to_nothing_neither_grants_nor_ends_a_plan() {
 }
 
 #[test]
-fn without_a_grant_the_item_that_is_closest_to_one_is_shown() {
+fn without_a_grant_the_closest_item_has_the_details() {
     let status = |id: &str, status: &str| item(id, "pro_user", json!({"status": status}));
     let cases = [
         ("nothing", vec![default_item()], None),
         ("past due before ended", vec![status("1", "ended"), status("2", "past_due")], Some("past_due")),
         (
-            "what has not begun is not shown",
+            "an upcoming item does not count",
             vec![status("1", "upcoming"), status("2", "ended")],
             Some("ended"),
         ),
@@ -212,7 +212,7 @@ fn without_a_grant_the_item_that_is_closest_to_one_is_shown() {
     for (why, items, want) in cases {
         let got = granted(&items);
         assert_eq!(got.granting, None, "{why}");
-        assert_eq!(got.shown.as_ref().map(|item| item.status.as_str()), want, "{why}");
+        assert_eq!(got.details.as_ref().map(|item| item.status.as_str()), want, "{why}");
     }
 }
 

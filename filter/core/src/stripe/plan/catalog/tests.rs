@@ -19,13 +19,13 @@ fn price(id: &str, lookup_key: &str, metadata: &[(&str, &str)], product: &str) -
 /// Returns what an item sells, in short: a plan's name, `add-on`, `nothing`, `needs prod_…`, or the alarm's
 /// text.
 fn sells(world: &World, price: &Price) -> String {
-    match world.catalog().sells(price, &world.products) {
-        Sells::Plan(rank) => world.plans.get(rank).name.clone(),
-        Sells::NotAPlan => "add-on".to_owned(),
-        Sells::Nothing(None) => "nothing".to_owned(),
-        Sells::Nothing(Some(alarm)) => alarm.to_string(),
-        Sells::DependsOn(product) => format!("needs {product}"),
-        Sells::ProductGone => "a product that is gone".to_owned(),
+    match world.catalog().map_price(price, &world.products) {
+        PriceMapping::Plan(rank) => world.plans.get(rank).name.clone(),
+        PriceMapping::NotAPlan => "add-on".to_owned(),
+        PriceMapping::Unmapped(None) => "nothing".to_owned(),
+        PriceMapping::Unmapped(Some(alarm)) => alarm.to_string(),
+        PriceMapping::DependsOn(product) => format!("needs {product}"),
+        PriceMapping::ProductGone => "a product that is gone".to_owned(),
     }
 }
 
@@ -103,9 +103,9 @@ fn a_price_of_two_plans_sells_the_higher_one() {
 #[test]
 fn a_nearly_right_name_is_reported_with_both_spellings() {
     let world = World::new(vec![]).product("prod_odd", &[("plan", "PRO")]).product("prod_bare", &[]);
-    let near_match = |location: &str, value: &str, meant: &str| {
+    let near_match = |location: &str, value: &str, configured: &str| {
         format!(
-            "{location} has \"{value}\", which differs from \"{meant}\" only in case or spaces: make them equal"
+            "{location} has \"{value}\", which differs from \"{configured}\" only in case or spaces: make them equal"
         )
     };
     let of_price = "the metadata of price price_x";

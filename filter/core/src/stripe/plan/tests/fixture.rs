@@ -206,7 +206,7 @@ pub(in crate::stripe::plan) fn subscription(id: &str, status: &str, prices: &[&s
         cancel_at_period_end: false,
         cancel_at_s: None,
         items: prices.iter().map(|price| item(price)).collect(),
-        items_cut: false,
+        items_truncated: false,
         latest_invoice: None,
         changes: ChangeState::default(),
         unreadable: SortedSet::default(),

@@ -58,8 +58,8 @@ fn only_data_that_can_change_the_plan_is_requested() {
     }
 }
 
-fn cut(id: &str, prices: &[&str]) -> Subscription {
-    Subscription { items_cut: true, ..subscription(id, "active", prices) }
+fn truncated(id: &str, prices: &[&str]) -> Subscription {
+    Subscription { items_truncated: true, ..subscription(id, "active", prices) }
 }
 
 #[test]
@@ -78,32 +78,32 @@ fn unreadable_items_neither_remove_nor_grant_a_plan() {
     let one = |subscription| World::new(vec![subscription]);
     check(&[
         (
-            "the plan may be sold by an item that is not shown",
-            one(cut("sub_1", &["price_storage"])).recorded("pro", "sub_1"),
+            "the plan may be sold by an item that is not listed",
+            one(truncated("sub_1", &["price_storage"])).recorded("pro", "sub_1"),
             "pro",
             "sub_1",
         ),
         (
             "also a higher plan",
-            one(cut("sub_1", &["price_pro"])).recorded("enterprise", "sub_1"),
+            one(truncated("sub_1", &["price_pro"])).recorded("enterprise", "sub_1"),
             "enterprise",
             "sub_1",
         ),
         (
-            "the shown items count",
-            one(cut("sub_1", &["price_ent"])).recorded("pro", "sub_1"),
+            "the listed items count",
+            one(truncated("sub_1", &["price_ent"])).recorded("pro", "sub_1"),
             "enterprise",
             "sub_1",
         ),
         (
             "another subscription granted the recorded plan",
-            one(cut("sub_1", &["price_pro"])).recorded("enterprise", "sub_2"),
+            one(truncated("sub_1", &["price_pro"])).recorded("enterprise", "sub_2"),
             "pro",
             "sub_1",
         ),
         (
             "it did not grant the recorded plan",
-            one(cut("sub_1", &["price_storage"])).recorded("pro", "sub_2"),
+            one(truncated("sub_1", &["price_storage"])).recorded("pro", "sub_2"),
             "free",
             "-",
         ),
@@ -123,13 +123,13 @@ fn unreadable_items_neither_remove_nor_grant_a_plan() {
         ),
         (
             "it has ended",
-            one(Subscription { status: SubscriptionStatus::Canceled, ..cut("sub_1", &["price_pro"]) })
+            one(Subscription { status: SubscriptionStatus::Canceled, ..truncated("sub_1", &["price_pro"]) })
                 .recorded("pro", "sub_1"),
             "free",
             "-",
         ),
     ]);
-    assert_eq!(alarms(&one(cut("sub_1", &["price_storage"]))), ["items_cut"]);
+    assert_eq!(alarms(&one(truncated("sub_1", &["price_storage"]))), ["items_cut"]);
     assert_eq!(alarms(&one(unreadable(&["price_pro"]))), ["unreadable_part"]);
     assert_eq!(
         alarms(&one(unreadable(&["price_new"])).product("prod_other", &[])),
@@ -163,9 +163,10 @@ fn an_unreadable_price_can_be_mapped_only_by_its_id() {
 #[test]
 fn the_items_of_an_incomplete_list_are_needed_if_they_may_count() {
     for (status, needed) in [("active", 1), ("past_due", 1), ("canceled", 0), ("unpaid", 0)] {
-        let cut = Subscription { status: SubscriptionStatus::from(status), ..cut("sub_1", &["price_ent"]) };
+        let truncated =
+            Subscription { status: SubscriptionStatus::from(status), ..truncated("sub_1", &["price_ent"]) };
         let needs =
-            World::new(vec![cut]).evaluate(|rules, evidence, recorded| rules.needs(evidence, recorded));
+            World::new(vec![truncated]).evaluate(|rules, evidence, recorded| rules.needs(evidence, recorded));
         assert_eq!(
             (needs.items.len(), needs.is_empty()),
             (needed, needed == 0 && needs.open_invoices.is_empty()),

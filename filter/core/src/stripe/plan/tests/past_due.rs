@@ -37,9 +37,9 @@ fn grace_runs_from_the_oldest_open_invoice_and_ends() {
         ),
     ]);
     assert_eq!(alarms(&World::new(vec![pro("sub_1", "past_due")])), ["no_grace_start"]);
-    assert_eq!(owing(DAY_S).resolve().shown.unwrap().grace_until_s, Some(NOW_S + 13 * DAY_S));
-    assert_eq!(owing(DAY_S).past_due(PastDue::Keep).resolve().shown.unwrap().grace_until_s, None);
-    assert_eq!(owing(GRACE_S).resolve().shown.unwrap().grace_until_s, None, "over");
+    assert_eq!(owing(DAY_S).resolve().details.unwrap().grace_until_s, Some(NOW_S + 13 * DAY_S));
+    assert_eq!(owing(DAY_S).past_due(PastDue::Keep).resolve().details.unwrap().grace_until_s, None);
+    assert_eq!(owing(GRACE_S).resolve().details.unwrap().grace_until_s, None, "over");
 }
 
 #[test]

@@ -76,7 +76,8 @@ fn recorded_after(world: &World) -> World {
         next.paid.insert(id.clone(), rank);
     }
     next.granting = resolution.granting;
-    next.granting_is_paid = resolution.shown.is_some_and(|shown| shown.status != SubscriptionStatus::PastDue);
+    next.granting_is_paid =
+        resolution.details.is_some_and(|details| details.status != SubscriptionStatus::PastDue);
     next
 }
 
@@ -178,7 +179,7 @@ proptest! {
     fn what_was_written_is_what_the_next_delivery_computes(world in a_world()) {
         let after = recorded_after(&world);
         let (first, second) = (world.resolve(), after.resolve());
-        prop_assert_eq!((first.plan, &first.granting, &first.shown), (second.plan, &second.granting, &second.shown));
+        prop_assert_eq!((first.plan, &first.granting, &first.details), (second.plan, &second.granting, &second.details));
     }
 
     #[test]
@@ -189,8 +190,8 @@ proptest! {
     }
 
     #[test]
-    fn an_unreadable_part_neither_takes_nor_grants_a_plan(
-        world in a_world(), index in 0..6usize, shown in 0..4usize, is_cut in any::<bool>(),
+    fn an_unreadable_part_neither_removes_nor_grants_a_plan(
+        world in a_world(), index in 0..6usize, listed in 0..4usize, is_truncated in any::<bool>(),
     ) {
         let mut hidden = world.clone();
         let recorded = match world.plans.recorded(Some(world.recorded)) {
@@ -198,13 +199,13 @@ proptest! {
             RecordedPlan::None | RecordedPlan::Unknown(_) => GrantedPlan::AsRecorded,
         };
         let Some(subscription) = hidden.subscriptions.get_mut(index) else { return Ok(()) };
-        subscription.items.truncate(shown);
-        subscription.take_items(subscription.items.clone(), !is_cut, !is_cut);
+        subscription.items.truncate(listed);
+        subscription.set_items(subscription.items.clone(), !is_truncated, !is_truncated);
         let grants = matches!(subscription.status, SubscriptionStatus::Active | SubscriptionStatus::Trialing);
-        let is_of = world.granting.as_ref() == Some(&subscription.id);
+        let granted_recorded = world.granting.as_ref() == Some(&subscription.id);
         let plan = hidden.resolve().plan;
         prop_assert!(plan <= world.resolve().plan.max(recorded));
-        prop_assert!(!grants || !is_of || plan >= recorded);
+        prop_assert!(!grants || !granted_recorded || plan >= recorded);
     }
 
     #[test]

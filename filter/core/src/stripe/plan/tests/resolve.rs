@@ -124,8 +124,8 @@ fn the_period_shown_is_that_of_the_item_that_grants() {
     for (item, end_s) in subscription.items.iter_mut().zip([NOW_S + 1, NOW_S + 2, NOW_S + 3]) {
         item.current_period_end_s = Some(end_s);
     }
-    let shown = World::new(vec![subscription.clone()]).resolve().shown.unwrap();
-    assert_eq!((shown.status, shown.current_period_end_s), (SubscriptionStatus::Active, Some(NOW_S + 2)));
+    let details = World::new(vec![subscription.clone()]).resolve().details.unwrap();
+    assert_eq!((details.status, details.current_period_end_s), (SubscriptionStatus::Active, Some(NOW_S + 2)));
 
     let cases = [
         ("it continues", false, None, false),
@@ -138,7 +138,7 @@ fn the_period_shown_is_that_of_the_item_that_grants() {
         subscription.cancel_at_period_end = at_period_end;
         subscription.cancel_at_s = at_s;
         let world = World::new(vec![subscription.clone()]);
-        assert_eq!(world.resolve().shown.unwrap().cancel_at_period_end, want, "{why}");
+        assert_eq!(world.resolve().details.unwrap().cancel_at_period_end, want, "{why}");
         assert_eq!(world.outcome().0, "enterprise", "{why}: it grants the plan until it has ended");
     }
 }
@@ -156,7 +156,7 @@ fn without_a_granting_subscription_the_nearest_one_is_shown() {
         ("a past-due unmapped subscription is not shown", vec![unmapped("sub_1", "past_due")], None),
     ];
     for (why, subscriptions, want) in cases {
-        let shown = owing(World::new(subscriptions)).resolve().shown;
-        assert_eq!(shown.as_ref().map(|shown| shown.status.as_str()), want, "{why}");
+        let details = owing(World::new(subscriptions)).resolve().details;
+        assert_eq!(details.as_ref().map(|details| details.status.as_str()), want, "{why}");
     }
 }

@@ -156,8 +156,8 @@ fn an_unknown_plan_is_kept_while_its_subscription_grants() {
     let both = |status: &str| vec![unmapped("sub_1", status), ent("sub_2", "active")];
     let renamed = subscription("sub_1", "active", &["price_pro", "price_storage"]);
     let partly = subscription("sub_1", "active", &["price_pro", "price_new"]);
-    let mut cut = pro("sub_1", "active");
-    cut.items_cut = true;
+    let mut truncated = pro("sub_1", "active");
+    truncated.items_truncated = true;
     check(&[
         ("active", platinum(vec![unmapped("sub_1", "active")]), "platinum", "sub_1"),
         ("on trial", platinum(vec![unmapped("sub_1", "trialing")]), "platinum", "sub_1"),
@@ -169,7 +169,7 @@ fn an_unknown_plan_is_kept_while_its_subscription_grants() {
         ("an unknown status", platinum(both("on_hold")), "platinum", "sub_1"),
         ("an unknown status of a known plan", platinum(vec![pro("sub_1", "on_hold")]), "platinum", "sub_1"),
         ("one item of two is unknown", platinum(vec![partly]), "platinum", "sub_1"),
-        ("items that were not shown", platinum(vec![cut]), "platinum", "sub_1"),
+        ("items that were not listed", platinum(vec![truncated]), "platinum", "sub_1"),
         ("it has ended", platinum(both("canceled")), "enterprise", "sub_2"),
         ("it is unpaid", platinum(vec![unmapped("sub_1", "unpaid")]), "free", "-"),
         ("the subscription is another subject's now", platinum(vec![]), "free", "-"),
@@ -205,6 +205,6 @@ fn a_kept_plan_keeps_the_recorded_period_while_an_item_has_it() {
     for (recorded_s, want) in [(Some(NOW_S + 1), NOW_S + 1), (Some(NOW_S - 1), NOW_S + 2), (None, NOW_S + 2)]
     {
         world.period_end_s = recorded_s;
-        assert_eq!(world.resolve().shown.unwrap().current_period_end_s, Some(want), "{recorded_s:?}");
+        assert_eq!(world.resolve().details.unwrap().current_period_end_s, Some(want), "{recorded_s:?}");
     }
 }

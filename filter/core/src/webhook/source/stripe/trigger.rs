@@ -4,16 +4,16 @@
 use crate::config::SyncSettings;
 use crate::ids::Subject;
 use crate::stripe::event::{Event, EventKind};
-use crate::sync::{About, OwnerNote, Trigger, Via, named_before, named_in, named_in_event};
+use crate::sync::{OwnerNote, Trigger, TriggerObject, Via, named_before, named_in, named_in_event};
 
 /// Returns the trigger of the sync that an event needs; `None` if it needs no work.
 pub(super) fn trigger(event: &Event, settings: &SyncSettings) -> Option<Trigger> {
     let names = &event.names;
-    let about = match event.kind {
+    let object = match event.kind {
         EventKind::NoWork => return None,
-        EventKind::Customer => About::Customer(names.customer.clone()?),
+        EventKind::Customer => TriggerObject::Customer(names.customer.clone()?),
         EventKind::CheckoutSession | EventKind::Subscription | EventKind::Invoice => {
-            About::Subscription(names.subscription.clone()?)
+            TriggerObject::Subscription(names.subscription.clone()?)
         }
     };
     let mut trigger = Trigger {
@@ -22,7 +22,7 @@ pub(super) fn trigger(event: &Event, settings: &SyncSettings) -> Option<Trigger>
         is_checkout: event.kind == EventKind::CheckoutSession,
         skipped: names.skipped.clone(),
         payment_failure: names.payment_failure.clone(),
-        ..Trigger::new(&event.event_type, about)
+        ..Trigger::new(&event.event_type, object)
     };
     read_subscription(&mut trigger, event, settings);
     let keys = &settings.subject_keys;
@@ -31,12 +31,12 @@ pub(super) fn trigger(event: &Event, settings: &SyncSettings) -> Option<Trigger>
         for metadata in [&names.metadata, &names.previous_metadata] {
             let finding = named_in(metadata, keys);
             trigger.invalid_keys.extend(finding.invalid_keys);
-            finding.subject.into_iter().for_each(|subject| trigger.name(subject, Via::Metadata));
+            finding.subject.into_iter().for_each(|subject| trigger.add_subject(subject, Via::Metadata));
         }
     }
     let reference = names.client_reference_id.as_deref().filter(|_| settings.client_reference_id);
     if let Some(Ok(subject)) = reference.map(Subject::parse) {
-        trigger.name(subject, Via::Reference);
+        trigger.add_subject(subject, Via::Reference);
     }
     Some(trigger)
 }
@@ -58,10 +58,10 @@ fn read_subscription(trigger: &mut Trigger, event: &Event, settings: &SyncSettin
     // now.
     trigger.names_owner = has_note || (metadata_names_subject && !changed);
     trigger.invalid_keys.extend(invalid);
-    named.into_iter().for_each(|named| trigger.name(named.subject, named.via));
+    named.into_iter().for_each(|named| trigger.add_subject(named.subject, named.via));
     if event.kind == EventKind::Subscription {
         let (before, invalid) = named_before(&names.previous_metadata, own, keys);
         trigger.invalid_keys.extend(invalid);
-        before.into_iter().for_each(|named| trigger.name(named.subject, named.via));
+        before.into_iter().for_each(|named| trigger.add_subject(named.subject, named.via));
     }
 }
