@@ -9,6 +9,15 @@ use tollgate_core::config::SECTION_NAMES;
 /// The maximum nesting depth of a document in a file.
 const DEPTH_MAX: usize = 64;
 
+/// A value of a file: a YAML document, or the one JSON value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct FileValue {
+    /// The location of the value in the file: empty, or its number if there are several.
+    pub(crate) location: String,
+    /// The value itself.
+    pub(crate) value: Value,
+}
+
 /// A document in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FoundDocument {
@@ -25,7 +34,7 @@ pub(crate) struct FoundDocument {
 #[derive(Debug, Default)]
 pub(crate) struct Contents {
     /// Its YAML documents, or the one JSON value.
-    pub(crate) values: Vec<Value>,
+    pub(crate) values: Vec<FileValue>,
     /// The Tollgate documents in them, in order.
     pub(crate) found: Vec<FoundDocument>,
 }
@@ -34,15 +43,19 @@ pub(crate) struct Contents {
 ///
 /// # Errors
 /// The error of the YAML parser, with its line.
-pub(crate) fn read(text: &str) -> Result<Contents, String> {
+pub(crate) fn read(text: &str) -> Result<Contents, serde_norway::Error> {
     let mut contents = Contents::default();
     for document in serde_norway::Deserializer::from_str(text) {
-        contents.values.push(Value::deserialize(document).map_err(|error| error.to_string())?);
+        let value = Value::deserialize(document)?;
+        contents.values.push(FileValue { location: String::new(), value });
     }
-    let several = contents.values.len() > 1;
-    for (number, value) in contents.values.iter().enumerate() {
-        let location = if several { format!("document {}", number.saturating_add(1)) } else { String::new() };
-        walk(value, &location, &mut |location, value| match document_in(location, value) {
+    if contents.values.len() > 1 {
+        for (number, value) in contents.values.iter_mut().enumerate() {
+            value.location = value_location(number);
+        }
+    }
+    for (number, FileValue { location, value }) in contents.values.iter().enumerate() {
+        walk(value, location, &mut |location, value| match document_in(location, value) {
             Some(document) => {
                 contents.found.push(FoundDocument {
                     location: location.to_owned(),
@@ -55,6 +68,17 @@ pub(crate) fn read(text: &str) -> Result<Contents, String> {
         });
     }
     Ok(contents)
+}
+
+/// Returns the location of one of several YAML documents of a file, by its index.
+pub(crate) fn value_location(index: usize) -> String {
+    format!("document {}", index.saturating_add(1))
+}
+
+/// Returns the location of a member below another location; that of the whole value is empty.
+pub(crate) fn member(location: &str, name: &str) -> String {
+    let dot = if location.is_empty() || name.is_empty() || name.starts_with('[') { "" } else { "." };
+    format!("{location}{dot}{name}")
 }
 
 /// Visits a value and the values in it, each with its location. Values in one for which `visit` returns false
@@ -76,8 +100,7 @@ fn enter<'a>(
     match value {
         Value::Object(members) => {
             for (name, value) in members {
-                let dot = if location.is_empty() { "" } else { "." };
-                enter(value, &format!("{location}{dot}{name}"), depth, visit);
+                enter(value, &member(location, name), depth, visit);
             }
         }
         Value::Array(items) => {
@@ -116,7 +139,7 @@ pub(crate) fn is_document(value: &Value) -> bool {
 /// With the file's name: it cannot be read, or contains no such document, or several that differ.
 pub(crate) fn of_file(file: &Path, sections: &[&str]) -> Result<Value, String> {
     let text = std::fs::read_to_string(file).map_err(|error| format!("cannot be read: {error}"));
-    let document = text.and_then(|text| only(&read(&text)?, sections));
+    let document = text.and_then(|text| only(&read(&text).map_err(|error| error.to_string())?, sections));
     document.map_err(|error| format!("{}: {error}", file.display()))
 }
 

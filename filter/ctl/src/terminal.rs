@@ -7,6 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The style of an error.
 pub(crate) const ERROR: Style = AnsiColor::Red.on_default().bold();
+/// The style of a warning.
+pub(crate) const WARNING: Style = AnsiColor::Yellow.on_default().bold();
+/// The style of the position of an error in a file.
+pub(crate) const POSITION: Style = Style::new().bold();
 /// The style of a note.
 pub(crate) const NOTE: Style = AnsiColor::Green.on_default().bold();
 

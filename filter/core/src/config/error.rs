@@ -15,7 +15,7 @@ pub(super) type Checked<T> = Result<T, Box<ConfigError>>;
 pub struct ConfigError {
     /// The location: `plan_gate.rules[2].limit`, the name of an environment variable, or empty for the whole
     /// document.
-    pub(crate) path: String,
+    pub path: String,
     /// The problem, in words.
     pub problem: String,
     /// How to fix it; empty if the problem needs no explanation.

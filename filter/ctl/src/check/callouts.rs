@@ -1,5 +1,7 @@
 //! The clusters that a document names, and the environment variables that it reads.
 
+use super::file::CheckedFile;
+use super::finding::Location;
 use super::{BILLING, at};
 use crate::document::{self, FoundDocument};
 use serde_json::Value;
@@ -8,7 +10,7 @@ use serde_json::Value;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Named {
     /// The location in the document: `stripe_webhook.stripe.cluster`.
-    pub(super) location: String,
+    pub(super) location: Location,
     /// The name of the cluster.
     pub(super) cluster: String,
 }
@@ -17,14 +19,16 @@ impl Named {
     /// Returns whether secrets, and responses that decide about money, pass through it. The rate limit
     /// service is usually in the same network.
     pub(super) fn needs_tls(&self) -> bool {
-        !self.location.starts_with("plan_gate.store")
+        !self.location.shown.starts_with("plan_gate.store")
     }
 }
 
 /// Returns each cluster that documents name, once.
-pub(super) fn clusters<'a>(documents: impl Iterator<Item = &'a FoundDocument>) -> Vec<Named> {
+pub(super) fn clusters<'a>(
+    documents: impl Iterator<Item = (&'a CheckedFile, &'a FoundDocument)>,
+) -> Vec<Named> {
     let mut named: Vec<Named> = Vec::new();
-    for found in documents {
+    for (file, found) in documents {
         for (location, pointer) in [
             ("stripe_webhook.stripe.cluster", "/stripe_webhook/stripe/cluster"),
             ("stripe_webhook.clerk.cluster", "/stripe_webhook/clerk/cluster"),
@@ -38,7 +42,8 @@ pub(super) fn clusters<'a>(documents: impl Iterator<Item = &'a FoundDocument>) -
         ] {
             let Some(cluster) = found.document.pointer(pointer).and_then(Value::as_str) else { continue };
             if named.iter().all(|before| before.cluster != cluster) {
-                named.push(Named { location: location.to_owned(), cluster: cluster.to_owned() });
+                let location = file.base(&found.location).at(location);
+                named.push(Named { location, cluster: cluster.to_owned() });
             }
         }
     }

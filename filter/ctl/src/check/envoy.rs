@@ -2,31 +2,38 @@
 //! clusters that they call.
 
 use super::callouts::{self, Named};
+use super::finding::{Base, Finding, FindingKind, Location};
 use super::{
-    BILLING, FORGOTTEN, GATE, ORDER, READERS, UNSERVED, Warning, at, document_of, has_billing, not_held,
-    out_of_order,
+    BILLING, FORGOTTEN, GATE, ORDER, READERS, UNSERVED, at, document_of, has_billing, not_held, out_of_order,
 };
-use crate::document::{self, FoundDocument};
+use crate::document;
 use serde_json::Value;
 use tollgate_core::config::SECTION_NAMES;
 
-/// Returns all warnings about Envoy's configuration that contains these documents; none for any other value.
-pub(super) fn warnings<'a>(
-    value: &Value,
-    documents: impl Iterator<Item = &'a FoundDocument>,
-) -> Vec<Warning> {
-    let mut warnings = Vec::new();
+/// Returns all findings about Envoy's configuration, whose documents name these clusters; none for any other
+/// value.
+pub(super) fn findings(base: Base<'_>, value: &Value, named: &[Named]) -> Vec<Finding> {
+    let mut findings = Vec::new();
     for (location, list) in all(value, "http_filters") {
-        chain(&location, list.as_array().map_or(&[][..], Vec::as_slice), &mut warnings);
+        chain(base, &location, list.as_array().map_or(&[][..], Vec::as_slice), &mut findings);
     }
-    let clusters = all(value, "clusters");
-    let clusters: Vec<&Value> = clusters.iter().filter_map(|(_, list)| list.as_array()).flatten().collect();
+    let clusters = clusters(value);
     if !clusters.is_empty() {
-        for named in callouts::clusters(documents) {
-            warnings.extend(cluster(&named, &clusters));
+        for named in named {
+            findings.extend(cluster(base, named, &clusters));
         }
     }
-    warnings
+    findings
+}
+
+/// Returns every cluster, and its location.
+fn clusters(value: &Value) -> Vec<(String, &Value)> {
+    let mut found = Vec::new();
+    for (location, list) in all(value, "clusters") {
+        let list = list.as_array().map_or(&[][..], Vec::as_slice).iter().enumerate();
+        found.extend(list.map(|(number, cluster)| (format!("{location}[{number}]"), cluster)));
+    }
+    found
 }
 
 /// Returns every value named `name`, and its location.
@@ -64,28 +71,41 @@ fn document_in(filter: &Value) -> &Value {
     at(at(filter, "/typed_config"), pointer)
 }
 
-fn chain(location: &str, filters: &[Value], warnings: &mut Vec<Warning>) {
+fn chain(base: Base<'_>, location: &str, filters: &[Value], findings: &mut Vec<Finding>) {
     let ours: Vec<Option<&str>> = filters.iter().map(which).collect();
     if let Some(late) = out_of_order(&ours) {
-        warnings.push(Warning::new(format!("{location}[{late}]"), ORDER));
+        findings.push(Finding::new(FindingKind::FilterOrder, base.at(&format!("{location}[{late}]")), ORDER));
     }
     let cors = filters.iter().position(|filter| filter["name"] == "envoy.filters.http.cors");
     if let (Some(cors), Some(first)) = (cors, ours.iter().position(Option::is_some))
         && cors > first
     {
         let text = "the cors filter must come before Tollgate's, or a browser cannot read their responses";
-        warnings.push(Warning::new(format!("{location}[{cors}]"), text));
+        findings.push(Finding::new(FindingKind::CorsOrder, base.at(&format!("{location}[{cors}]")), text));
     }
     for (number, filter) in filters.iter().enumerate() {
         if which(filter) == Some(GATE) && !ours.contains(&Some(BILLING)) && has_billing(document_in(filter)) {
-            warnings.push(Warning::new(format!("{location}[{number}]"), UNSERVED));
+            findings.push(Finding::new(
+                FindingKind::MissingFilter,
+                base.at(&format!("{location}[{number}]")),
+                UNSERVED,
+            ));
         }
         if let Some(name) = which(filter) {
-            plugin(&format!("{location}[{number}].typed_config"), name, filter, warnings);
+            plugin(
+                &|path| base.at(&format!("{location}[{number}].typed_config{path}")),
+                name,
+                filter,
+                findings,
+            );
         } else if is_of_module(filter) {
             let known = SECTION_NAMES.join(", ");
-            let location = format!("{location}[{number}].typed_config.filter_name");
-            warnings.push(Warning::new(location, format!("the module has no such filter: it has {known}")));
+            let location = base.at(&format!("{location}[{number}].typed_config.filter_name"));
+            findings.push(Finding::new(
+                FindingKind::UnknownFilter,
+                location,
+                format!("the module has no such filter: it has {known}"),
+            ));
         }
     }
 }
@@ -97,40 +117,51 @@ fn is_of_module(filter: &Value) -> bool {
         .is_some_and(|module| module.to_string().contains("tollgate"))
 }
 
+/// Returns the location of a path in a filter's settings.
+type At<'a> = &'a dyn Fn(&str) -> Location;
+
 /// Checks the settings of one filter. They have the same names on Istio.
-pub(super) fn plugin(location: &str, name: &str, filter: &Value, warnings: &mut Vec<Warning>) {
+pub(super) fn plugin(location: At<'_>, name: &str, filter: &Value, findings: &mut Vec<Finding>) {
     match is_native(filter) {
-        true => native_filter(location, filter, warnings),
-        false => wasm_filter(&format!("{location}.config"), name, filter, warnings),
+        true => native_filter(location, filter, findings),
+        false => wasm_filter(&|path| location(&format!(".config{path}")), name, filter, findings),
     }
 }
 
 /// Checks the settings of a filter of the dynamic module. Envoy holds its requests back without a setting,
 /// and it sees Envoy's whole environment.
-fn native_filter(location: &str, filter: &Value, warnings: &mut Vec<Warning>) {
+fn native_filter(location: At<'_>, filter: &Value, findings: &mut Vec<Finding>) {
     let module = at(filter, "/typed_config/dynamic_module_config");
     if module["do_not_close"] != true {
         let text =
             "write true: otherwise an update of the listener can lose the counters and the processed events";
-        warnings.push(Warning::new(format!("{location}.dynamic_module_config.do_not_close"), text));
+        findings.push(Finding::new(
+            FindingKind::ModuleClosed,
+            location(".dynamic_module_config.do_not_close"),
+            text,
+        ));
     }
     if document_of(document_in(filter)).is_none() {
-        warnings.push(Warning::new(format!("{location}.filter_config"), FORGOTTEN));
+        findings.push(Finding::new(FindingKind::MissingDocument, location(".filter_config"), FORGOTTEN));
     }
 }
 
-fn wasm_filter(location: &str, name: &str, filter: &Value, warnings: &mut Vec<Warning>) {
+fn wasm_filter(location: At<'_>, name: &str, filter: &Value, findings: &mut Vec<Finding>) {
     let config = at(filter, "/typed_config/config");
     if config["failure_policy"] != "FAIL_RELOAD" {
         let text = "write FAIL_RELOAD: otherwise a crashed VM responds with 503 until Envoy restarts, or lets requests pass";
-        warnings.push(Warning::new(format!("{location}.failure_policy"), text));
+        findings.push(Finding::new(FindingKind::FailurePolicy, location(".failure_policy"), text));
     }
     if READERS.contains(&name) && config["allow_on_headers_stop_iteration"] != true {
         let text = format!("write `allow_on_headers_stop_iteration: true`, or {}", not_held(name));
-        warnings.push(Warning::new(format!("{location}.allow_on_headers_stop_iteration"), text));
+        findings.push(Finding::new(
+            FindingKind::HeadersNotHeld,
+            location(".allow_on_headers_stop_iteration"),
+            text,
+        ));
     }
     let Some(document) = document_of(document_in(filter)) else {
-        warnings.push(Warning::new(format!("{location}.configuration"), FORGOTTEN));
+        findings.push(Finding::new(FindingKind::MissingDocument, location(".configuration"), FORGOTTEN));
         return;
     };
     let environment = at(config, "/vm_config/environment_variables");
@@ -138,27 +169,35 @@ fn wasm_filter(location: &str, name: &str, filter: &Value, warnings: &mut Vec<Wa
         environment["host_env_keys"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     passed.extend(environment["key_values"].as_object().into_iter().flatten().map(|(name, _)| name.as_str()));
     for variable in callouts::unseen(name, &document, &passed) {
-        let location = format!("{location}.vm_config.environment_variables.host_env_keys");
-        warnings.push(Warning::unseen(location, &variable));
+        let location = location(".vm_config.environment_variables.host_env_keys");
+        findings.push(Finding::unseen(location, &variable));
     }
 }
 
 /// Warns if a cluster that a document calls is missing or its certificate is not verified.
-fn cluster(named: &Named, clusters: &[&Value]) -> Option<Warning> {
+fn cluster(base: Base<'_>, named: &Named, clusters: &[(String, &Value)]) -> Option<Finding> {
     let name = &named.cluster;
-    match clusters.iter().find(|cluster| cluster["name"] == **name) {
-        None => Some(Warning::new(&*named.location, format!("this file has no cluster {name:?}"))),
-        Some(cluster) if named.needs_tls() => tls(name, cluster),
+    match clusters.iter().find(|(_, cluster)| cluster["name"] == **name) {
+        None => Some(Finding::new(
+            FindingKind::UnknownCluster,
+            named.location.clone(),
+            format!("this file has no cluster {name:?}"),
+        )),
+        Some((location, cluster)) if named.needs_tls() => tls(&base.at(location), name, cluster),
         Some(_) => None,
     }
 }
 
-fn tls(name: &str, cluster: &Value) -> Option<Warning> {
-    let location = |field: &str| format!("cluster {name}{field}");
+fn tls(location: &Location, name: &str, cluster: &Value) -> Option<Finding> {
+    let location = |field: &str| Location {
+        shown: format!("cluster {name}{field}"),
+        path: format!("{}{field}", location.path),
+        ..*location
+    };
     let Some(socket) = cluster.get("transport_socket") else {
         let text =
             "there is no TLS: keys and responses can be read in transit, and anyone on the path can respond";
-        return Some(Warning::new(location(".transport_socket"), text));
+        return Some(Finding::new(FindingKind::NoTls, location(".transport_socket"), text));
     };
     let context = at(socket, "/typed_config/common_tls_context/validation_context");
     let verified = context.get("trusted_ca").is_some() || context.get("system_root_certs").is_some();
@@ -170,5 +209,5 @@ fn tls(name: &str, cluster: &Value) -> Option<Warning> {
     }
     let text = "the certificate is not verified: add a `trusted_ca` and `match_typed_subject_alt_names` to \
         `validation_context`, or anyone on the path can respond";
-    Some(Warning::new(location(".transport_socket"), text))
+    Some(Finding::new(FindingKind::UnverifiedTls, location(".transport_socket"), text))
 }

@@ -1,44 +1,51 @@
 //! Finds likely mistakes around Tollgate's filters in Envoy Gateway's resources.
 
 use super::callouts::{self, Named};
+use super::finding::{Finding, FindingKind, Location};
 use super::resource::{Resource, of_kind, which};
 use super::{
-    BILLING, FORGOTTEN, GATE, ORDER, READERS, UNSERVED, Warning, at, document_of, has_billing, not_held,
-    out_of_order,
+    BILLING, FORGOTTEN, GATE, ORDER, READERS, UNSERVED, at, document_of, has_billing, not_held, out_of_order,
 };
-use crate::document::FoundDocument;
 use serde_json::Value;
 use tollgate_core::config::SECTION_NAMES;
 
-/// Returns all warnings about Envoy Gateway's resources that contain these documents.
-pub(super) fn warnings(resources: &[Resource<'_>], documents: &[FoundDocument]) -> Vec<Warning> {
-    let mut warnings = Vec::new();
+/// Returns all findings about Envoy Gateway's resources, whose documents name these clusters.
+pub(super) fn findings(resources: &[Resource<'_>], named: &[Named]) -> Vec<Finding> {
+    let mut findings = Vec::new();
     for policy in of_kind(resources, "EnvoyExtensionPolicy") {
-        extension_policy(policy, resources, &mut warnings);
+        extension_policy(policy, resources, &mut findings);
     }
     if of_kind(resources, "EnvoyExtensionPolicy").next().is_some()
         && of_kind(resources, "HTTPRoute").next().is_some()
     {
-        for named in callouts::clusters(documents.iter()) {
-            cluster(&named, resources, &mut warnings);
+        for named in named {
+            cluster(named, resources, &mut findings);
         }
     }
-    warnings
+    findings
 }
 
-fn extension_policy(policy: Resource<'_>, resources: &[Resource<'_>], warnings: &mut Vec<Warning>) {
+fn extension_policy(policy: Resource<'_>, resources: &[Resource<'_>], findings: &mut Vec<Finding>) {
     let plugins = policy.list("/wasm");
     let filter = |plugin: &Value| which(&[&plugin["name"], &plugin["rootID"], at(plugin, "/code/image/url")]);
     let ours: Vec<Option<&str>> = plugins.iter().map(filter).collect();
     if let Some(late) = out_of_order(&ours) {
-        warnings.push(Warning::new(policy.location(&format!("spec.wasm[{late}]")), ORDER));
+        findings.push(Finding::new(
+            FindingKind::FilterOrder,
+            policy.location(&format!("spec.wasm[{late}]")),
+            ORDER,
+        ));
     }
     for (number, plugin) in plugins.iter().enumerate() {
         if filter(plugin) == Some(GATE) && !ours.contains(&Some(BILLING)) && has_billing(&plugin["config"]) {
-            warnings.push(Warning::new(policy.location(&format!("spec.wasm[{number}]")), UNSERVED));
+            findings.push(Finding::new(
+                FindingKind::MissingFilter,
+                policy.location(&format!("spec.wasm[{number}]")),
+                UNSERVED,
+            ));
         }
         if let Some(name) = filter(plugin) {
-            wasm(|path| policy.location(&format!("spec.wasm[{number}]{path}")), name, plugin, warnings);
+            wasm(|path| policy.location(&format!("spec.wasm[{number}]{path}")), name, plugin, findings);
         }
     }
     for (number, name) in ours.iter().enumerate() {
@@ -50,28 +57,32 @@ fn extension_policy(policy: Resource<'_>, resources: &[Resource<'_>], warnings: 
              envoy/envoy-gateway/tollgate.yaml has one",
             not_held(name)
         );
-        warnings.push(Warning::new(policy.location(&format!("spec.wasm[{number}]")), text));
+        findings.push(Finding::new(
+            FindingKind::HeadersNotHeld,
+            policy.location(&format!("spec.wasm[{number}]")),
+            text,
+        ));
     }
     let of_route = policy.list("/targetRefs").iter().any(|target| target["kind"] == "HTTPRoute");
     if ours.contains(&Some(GATE)) && of_route {
         let text = "each policy counts separately, and routes without a policy are not guarded: attach one to the Gateway";
-        warnings.push(Warning::new(policy.location("spec.targetRefs"), text));
+        findings.push(Finding::new(FindingKind::PolicyOnRoute, policy.location("spec.targetRefs"), text));
     }
 }
 
-fn wasm(location: impl Fn(&str) -> String, name: &str, plugin: &Value, warnings: &mut Vec<Warning>) {
+fn wasm(location: impl Fn(&str) -> Location, name: &str, plugin: &Value, findings: &mut Vec<Finding>) {
     if plugin["failOpen"] == true {
         let text = "write false: while the plugin is missing or broken, every request would pass";
-        warnings.push(Warning::new(location(".failOpen"), text));
+        findings.push(Finding::new(FindingKind::FailOpen, location(".failOpen"), text));
     }
     let Some(document) = document_of(&plugin["config"]) else {
-        warnings.push(Warning::new(location(".config"), FORGOTTEN));
+        findings.push(Finding::new(FindingKind::MissingDocument, location(".config"), FORGOTTEN));
         return;
     };
     let passed = at(plugin, "/env/hostKeys").as_array().into_iter().flatten();
     let passed: Vec<&str> = passed.filter_map(Value::as_str).collect();
     for variable in callouts::unseen(name, &document, &passed) {
-        warnings.push(Warning::unseen(location(".env.hostKeys"), &variable));
+        findings.push(Finding::unseen(location(".env.hostKeys"), &variable));
     }
 }
 
@@ -88,9 +99,15 @@ fn holds_back(filter: &str, resources: &[Resource<'_>]) -> bool {
 }
 
 /// Warns if a cluster that a document calls has no route, is open to clients, or has no TLS.
-fn cluster(named: &Named, resources: &[Resource<'_>], warnings: &mut Vec<Warning>) {
+fn cluster(named: &Named, resources: &[Resource<'_>], findings: &mut Vec<Finding>) {
     let name = &named.cluster;
-    let mut unknown = |what: &str| warnings.push(Warning::new(&*named.location, format!("{name:?}: {what}")));
+    let mut unknown = |what: &str| {
+        findings.push(Finding::new(
+            FindingKind::UnknownCluster,
+            named.location.clone(),
+            format!("{name:?}: {what}"),
+        ))
+    };
     let parts: Vec<&str> = name.split('/').collect();
     let ["httproute" | "grpcroute", namespace, route, "rule", rule] = parts[..] else {
         return unknown(
@@ -111,7 +128,7 @@ fn cluster(named: &Named, resources: &[Resource<'_>], warnings: &mut Vec<Warning
     if !is_closed {
         let text = "anyone can call the API through this route: deny that by a SecurityPolicy with \
                     `authorization: {defaultAction: Deny}`";
-        warnings.push(Warning::new(found.location("spec"), text));
+        findings.push(Finding::new(FindingKind::OpenRoute, found.location("spec"), text));
     }
     let backends = rule["backendRefs"].as_array().into_iter().flatten();
     for backend in backends.filter(|_| named.needs_tls()).filter_map(|backend| backend["name"].as_str()) {
@@ -124,7 +141,7 @@ fn cluster(named: &Named, resources: &[Resource<'_>], warnings: &mut Vec<Warning
                 "no BackendTLSPolicy in this file verifies {backend}: keys and responses can be read in transit, and \
                 anyone on the path can respond"
             );
-            warnings.push(Warning::new(found.location("spec"), text));
+            findings.push(Finding::new(FindingKind::NoTls, found.location("spec"), text));
         }
     }
 }

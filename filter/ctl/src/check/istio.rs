@@ -1,39 +1,38 @@
 //! Warnings about Istio's resources around Tollgate's filters.
 
 use super::callouts::{self, Named};
+use super::finding::{Finding, FindingKind};
 use super::resource::{Resource, of_kind, which};
 use super::{
-    BILLING, FORGOTTEN, GATE, ORDER, READERS, UNSERVED, Warning, at, document_of, envoy, has_billing,
-    not_held,
+    BILLING, FORGOTTEN, GATE, ORDER, READERS, UNSERVED, at, document_of, envoy, has_billing, not_held,
 };
-use crate::document::FoundDocument;
 use serde_json::Value;
 
-/// Returns all warnings about Istio's resources that contain these documents.
-pub(super) fn warnings(resources: &[Resource<'_>], documents: &[FoundDocument]) -> Vec<Warning> {
-    let mut warnings = Vec::new();
+/// Returns all findings about Istio's resources, whose documents name these clusters.
+pub(super) fn findings(resources: &[Resource<'_>], named: &[Named]) -> Vec<Finding> {
+    let mut findings = Vec::new();
     for plugin in of_kind(resources, "WasmPlugin") {
-        wasm_plugin(plugin, &mut warnings);
+        wasm_plugin(plugin, &mut findings);
     }
     let has_gate = of_kind(resources, "WasmPlugin").any(|plugin| filter(plugin) == Some(GATE));
     for patches in of_kind(resources, "EnvoyFilter") {
-        envoy_filter(patches, has_gate, &mut warnings);
+        envoy_filter(patches, has_gate, &mut findings);
     }
-    warnings.extend(order(resources));
-    warnings.extend(unserved(resources));
+    findings.extend(order(resources));
+    findings.extend(unserved(resources));
     if of_kind(resources, "ServiceEntry").next().is_some() {
-        for named in callouts::clusters(documents.iter()) {
-            warnings.extend(cluster(&named, resources));
+        for named in named {
+            findings.extend(cluster(named, resources));
         }
     }
-    warnings
+    findings
 }
 
 fn filter(plugin: Resource<'_>) -> Option<&'static str> {
     which(&[plugin.spec("/pluginName"), plugin.spec("/url")])
 }
 
-fn wasm_plugin(plugin: Resource<'_>, warnings: &mut Vec<Warning>) {
+fn wasm_plugin(plugin: Resource<'_>, findings: &mut Vec<Finding>) {
     let Some(name) = filter(plugin) else { return };
     if READERS.contains(&name) {
         let text = format!(
@@ -41,36 +40,41 @@ fn wasm_plugin(plugin: Resource<'_>, warnings: &mut Vec<Warning>) {
              `allow_on_headers_stop_iteration: true`, as envoy/istio/tollgate.yaml does",
             not_held(name)
         );
-        warnings.push(Warning::new(plugin.location("spec"), text));
+        findings.push(Finding::new(FindingKind::HeadersNotHeld, plugin.location("spec"), text));
         return;
     }
     if *plugin.spec("/failStrategy") != "FAIL_RELOAD" {
         let text = "write FAIL_RELOAD: otherwise a crashed VM refuses all requests until the pod restarts, or lets them pass";
-        warnings.push(Warning::new(plugin.location("spec.failStrategy"), text));
+        findings.push(Finding::new(FindingKind::FailurePolicy, plugin.location("spec.failStrategy"), text));
     }
     if *plugin.spec("/phase") != "AUTHN" {
         let text = "write AUTHN: in a later phase Istio's own authorization sees requests before the gate decides on them";
-        warnings.push(Warning::new(plugin.location("spec.phase"), text));
+        findings.push(Finding::new(FindingKind::Phase, plugin.location("spec.phase"), text));
     }
     let Some(document) = document_of(plugin.spec("/pluginConfig")) else {
-        warnings.push(Warning::new(plugin.location("spec.pluginConfig"), FORGOTTEN));
+        findings.push(Finding::new(
+            FindingKind::MissingDocument,
+            plugin.location("spec.pluginConfig"),
+            FORGOTTEN,
+        ));
         return;
     };
     let passed: Vec<&str> =
         plugin.list("/vmConfig/env").iter().filter_map(|variable| variable["name"].as_str()).collect();
     for variable in callouts::unseen(name, &document, &passed) {
-        warnings.push(Warning::unseen(plugin.location("spec.vmConfig.env"), &variable));
+        findings.push(Finding::unseen(plugin.location("spec.vmConfig.env"), &variable));
     }
 }
 
-fn envoy_filter(patches: Resource<'_>, has_gate: bool, warnings: &mut Vec<Warning>) {
+fn envoy_filter(patches: Resource<'_>, has_gate: bool, findings: &mut Vec<Finding>) {
     let mut reads_bodies = false;
     for (number, patch) in patches.list("/configPatches").iter().enumerate() {
         let value = at(patch, "/patch/value");
         if let Some(name) = envoy::which(value) {
-            let location =
-                patches.location(&format!("spec.configPatches[{number}].patch.value.typed_config"));
-            envoy::plugin(&location, name, value, warnings);
+            let location = |path: &str| {
+                patches.location(&format!("spec.configPatches[{number}].patch.value.typed_config{path}"))
+            };
+            envoy::plugin(&location, name, value, findings);
             reads_bodies |= READERS.contains(&name);
         }
     }
@@ -78,7 +82,11 @@ fn envoy_filter(patches: Resource<'_>, has_gate: bool, warnings: &mut Vec<Warnin
         let is_late = patch["applyTo"] == "HTTP_FILTER" && at(patch, "/patch/operation") != "INSERT_FIRST";
         if reads_bodies && has_gate && is_late {
             let location = patches.location(&format!("spec.configPatches[{number}].patch.operation"));
-            warnings.push(Warning::new(location, format!("write INSERT_FIRST: {ORDER}")));
+            findings.push(Finding::new(
+                FindingKind::FilterOrder,
+                location,
+                format!("write INSERT_FIRST: {ORDER}"),
+            ));
         }
     }
 }
@@ -86,7 +94,7 @@ fn envoy_filter(patches: Resource<'_>, has_gate: bool, warnings: &mut Vec<Warnin
 /// Warns of each filter that is inserted before the one that it must follow. Istio applies EnvoyFilters by
 /// their `priority`, those of the same by their age, and the patches of one in their order; what is inserted
 /// last comes first.
-fn order(resources: &[Resource<'_>]) -> Vec<Warning> {
+fn order(resources: &[Resource<'_>]) -> Vec<Finding> {
     let filters: Vec<(Resource<'_>, usize)> =
         READERS.iter().filter_map(|filter| inserted(filter, resources)).collect();
     let priority = |patches: Resource<'_>| patches.spec("/priority").as_i64().unwrap_or(0);
@@ -102,18 +110,19 @@ fn order(resources: &[Resource<'_>]) -> Vec<Warning> {
             "write a lower one than that of {}, as what is inserted last comes first: {ORDER}",
             first.name()
         );
-        Warning::new(second.location("spec.priority"), text)
+        Finding::new(FindingKind::FilterOrder, second.location("spec.priority"), text)
     };
     misplaced.map(warning).collect()
 }
 
 /// Warns if the gate's document has billing endpoints and none of the file's EnvoyFilters inserts their
 /// filter.
-fn unserved(resources: &[Resource<'_>]) -> Option<Warning> {
+fn unserved(resources: &[Resource<'_>]) -> Option<Finding> {
     of_kind(resources, "EnvoyFilter").next()?;
     let gate = of_kind(resources, "WasmPlugin").find(|plugin| filter(*plugin) == Some(GATE))?;
     let is_unserved = has_billing(gate.spec("/pluginConfig")) && inserted(BILLING, resources).is_none();
-    is_unserved.then(|| Warning::new(gate.location("spec.pluginConfig"), UNSERVED))
+    is_unserved
+        .then(|| Finding::new(FindingKind::MissingFilter, gate.location("spec.pluginConfig"), UNSERVED))
 }
 
 /// Returns the EnvoyFilter that inserts a filter, and the index of the patch.
@@ -134,9 +143,11 @@ fn inserted<'a>(filter: &str, resources: &[Resource<'a>]) -> Option<(Resource<'a
 }
 
 /// Warns if a cluster that a document calls has no ServiceEntry, or no DestinationRule with TLS.
-fn cluster(named: &Named, resources: &[Resource<'_>]) -> Option<Warning> {
+fn cluster(named: &Named, resources: &[Resource<'_>]) -> Option<Finding> {
     let name = &named.cluster;
-    let unknown = |what: &str| Some(Warning::new(&*named.location, format!("{name:?}: {what}")));
+    let finding =
+        |kind, what: &str| Some(Finding::new(kind, named.location.clone(), format!("{name:?}: {what}")));
+    let unknown = |what: &str| finding(FindingKind::UnknownCluster, what);
     let parts: Vec<&str> = name.split('|').collect();
     let ["outbound", port, _, host] = parts[..] else {
         return unknown(
@@ -156,9 +167,8 @@ fn cluster(named: &Named, resources: &[Resource<'_>]) -> Option<Warning> {
     }
     let rule = of_kind(resources, "DestinationRule").find(|rule| *rule.spec("/host") == *host);
     let Some(rule) = rule else {
-        return unknown(
-            "no DestinationRule in this file gives it TLS: keys and responses can be read in transit",
-        );
+        let text = "no DestinationRule in this file gives it TLS: keys and responses can be read in transit";
+        return finding(FindingKind::NoTls, text);
     };
     let of_port = rule.list("/trafficPolicy/portLevelSettings").iter();
     let of_port = of_port.filter(|settings| at(settings, "/port/number").as_u64() == port);
@@ -168,5 +178,6 @@ fn cluster(named: &Named, resources: &[Resource<'_>]) -> Option<Warning> {
         && tls["subjectAltNames"].as_array().is_some_and(|names| !names.is_empty());
     let text = "the certificate is not verified: write `mode: SIMPLE` and the host under `subjectAltNames`, or anyone on \
         the path can respond";
-    (!is_verified).then(|| Warning::new(rule.location("spec.trafficPolicy.tls"), text))
+    (!is_verified)
+        .then(|| Finding::new(FindingKind::UnverifiedTls, rule.location("spec.trafficPolicy.tls"), text))
 }

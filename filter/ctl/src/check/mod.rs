@@ -5,43 +5,60 @@ mod callouts;
 mod document;
 mod envoy;
 mod envoy_gateway;
+mod example;
+mod file;
+mod finding;
 mod istio;
+mod positions;
+mod report;
 mod resource;
 mod routes;
 
-use crate::document::{Contents, FoundDocument, is_document, read};
-use crate::terminal::{print_error_line, print_line};
+use crate::document::{FoundDocument, is_document};
 use clap::Args;
+use file::CheckedFile;
+use finding::{Finding, FindingKind, Level, Location};
+use report::ReportFormat;
 use serde_json::Value;
-use std::fmt;
-use std::io::Read;
 use std::process::ExitCode;
 use tollgate_core::config;
 
 /// Check a configuration before Envoy does.
 ///
-/// Reads the document by the same rules as the filters, and prints every error with its location and its fix,
-/// then warnings about settings that are valid and probably not intended. The file may be the document alone
-/// (YAML or JSON) or a configuration of Envoy, Istio or Envoy Gateway that contains it; in these, the filters
-/// and clusters are checked too.
+/// Reads the document by the same rules as the filters, and prints every error with its position and its fix,
+/// then warnings about settings that are valid and probably not intended. A file may be the document alone
+/// (YAML or JSON) or a configuration of Envoy, Istio or Envoy Gateway that contains it; in these, the filters,
+/// clusters, and resources are checked too. Resources in several files are checked together.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   tollgate check tollgate.yaml
   tollgate check envoy/standalone.yaml
+  tollgate check gateway.yaml routes.yaml policies.yaml
   kubectl get envoyextensionpolicy tollgate -o yaml | tollgate check -
-  tollgate check --strict --environment envoy.yaml    in a pipeline, where the keys are set
+  tollgate check --strict --environment envoy.yaml    where Envoy runs: with its variables and files
+  tollgate check --strict --allow memory_counter --format json envoy.yaml
 
-Exit codes: 0 no error; 1 an error, or a warning with --strict; 2 the command line is wrong.")]
+Exit codes: 0 no error; 1 an error, or a warning with --strict; 2 the command line is wrong.
+
+docs/command.md lists all errors and warnings.")]
 pub(crate) struct CheckArguments {
-    /// The file; `-` reads it from standard input.
-    file: String,
+    /// The files; `-` reads standard input.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<String>,
     /// Treat warnings as errors.
     #[arg(long)]
     strict: bool,
-    /// Read keys and secrets from the environment too, as the filters read them from Envoy's.
+    /// Accept one kind of warning, by the name in its brackets. Repeat it for several.
+    #[arg(long, value_name = "NAME", value_parser = FindingKind::warning)]
+    allow: Vec<FindingKind>,
+    /// Read keys and secrets from the environment, as the filters read them from Envoy's, and the files that
+    /// the configuration names.
     #[arg(long)]
     environment: bool,
+    /// How to print the result.
+    #[arg(long, value_enum, default_value = "text")]
+    format: ReportFormat,
 }
 
 /// The filters with checks of their own.
@@ -53,23 +70,14 @@ const GATE: &str = "plan_gate";
 /// `allow_on_headers_stop_iteration`, in their order.
 const READERS: [&str; 3] = [WEBHOOK, CLERK_WEBHOOK, BILLING];
 
-/// The warning about filters in the wrong order.
+/// The text of a warning about filters in the wrong order.
 const ORDER: &str = "stripe_webhook must come before clerk_webhook, that before billing, and all before plan_gate: a \
                      webhook has no session token, and the billing endpoints answer for themselves";
-/// The warning about a gate whose document has billing endpoints that no filter serves.
+/// The text of the error about a gate whose document has billing endpoints that no filter serves.
 const UNSERVED: &str = "the document has the section `billing`, so the gate lets the paths below `billing.path` pass without a \
                         token, but there is no filter `billing`: add it, or remove the section";
-/// The warning about a filter without a document.
+/// The text of the error about a filter without a document.
 const FORGOTTEN: &str = "there is no Tollgate document here, and the filter does not start without one";
-
-/// A setting that is valid and probably not intended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Warning {
-    /// The location, as in an error.
-    location: String,
-    /// The possible problem, and what to do about it.
-    text: String,
-}
 
 /// Returns the index of the first filter in a chain that comes after one that it must come before.
 fn out_of_order(filters: &[Option<&str>]) -> Option<usize> {
@@ -89,51 +97,21 @@ fn not_held(filter: &str) -> &'static str {
     }
 }
 
-impl Warning {
-    fn new(location: impl Into<String>, text: impl Into<String>) -> Self {
-        Warning { location: location.into(), text: text.into() }
-    }
-
-    /// Returns the warning about a variable that a filter reads and does not get.
-    fn unseen(location: impl Into<String>, variable: &str) -> Self {
-        Warning::new(
-            location,
-            format!("the document reads {variable}; name it here, or the filter does not see it"),
-        )
-    }
-}
-
-impl fmt::Display for Warning {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.location, self.text)
-    }
-}
-
-/// Checks a file, prints the result, and returns the exit code.
+/// Checks the files, prints the result, and returns the exit code.
 pub(crate) fn run(arguments: &CheckArguments) -> ExitCode {
-    let name = if arguments.file == "-" { "standard input" } else { &arguments.file };
-    let verdict = text(&arguments.file).and_then(|text| {
-        let contents = read(&text)?;
-        Ok(check(&text, &contents, arguments.environment))
+    let (files, mut findings) = file::read_all(&arguments.files);
+    findings.extend(check(&files, arguments.environment));
+    findings.retain(|finding| !arguments.allow.contains(&finding.kind));
+    findings.sort_by_key(|finding| {
+        let Location { file, path, .. } = &finding.location;
+        (*file, files.get(*file).and_then(|file| file.position(path)))
     });
-    let verdict =
-        verdict.unwrap_or_else(|error| CheckVerdict { errors: vec![error], ..CheckVerdict::default() });
-    for error in &verdict.errors {
-        print_error_line!("error: {name}: {error}");
+    match arguments.format {
+        ReportFormat::Text => report::print_text(&files, &findings),
+        ReportFormat::Json => report::print_json(&files, &findings),
     }
-    for warning in &verdict.warnings {
-        print_error_line!("warning: {name}: {warning}");
-    }
-    let failed = !verdict.errors.is_empty() || (arguments.strict && !verdict.warnings.is_empty());
-    if verdict.errors.is_empty() {
-        let locations: Vec<&str> = verdict.locations.iter().map(|location| or_file(location)).collect();
-        print_line!(
-            "{name}: valid, {} ({})",
-            counted(verdict.warnings.len(), "warning"),
-            locations.join(", ")
-        );
-    }
-    if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    let is_failure = |finding: &Finding| arguments.strict || finding.kind.level() == Level::Error;
+    if findings.iter().any(is_failure) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
 fn or_file(location: &str) -> &str {
@@ -142,82 +120,78 @@ fn or_file(location: &str) -> &str {
 
 fn counted(number: usize, what: &str) -> String {
     match number {
-        0 => format!("no {what}"),
+        0 => format!("no {what}s"),
         1 => format!("1 {what}"),
         _ => format!("{number} {what}s"),
     }
 }
 
-fn text(file: &str) -> Result<String, String> {
-    let mut text = String::new();
-    let read = match file {
-        "-" => std::io::stdin().read_to_string(&mut text).map(|_| text),
-        file => std::fs::read_to_string(file),
-    };
-    read.map_err(|error| format!("cannot be read: {error}"))
-}
-
-/// The result for a file.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct CheckVerdict {
-    locations: Vec<String>,
-    errors: Vec<String>,
-    warnings: Vec<Warning>,
-}
-
-impl CheckVerdict {
-    fn add(&mut self, routes: routes::FoundRoutes, documents: &[&Value]) {
-        let unread = routes::unread_rules(routes.naming_rules, documents);
-        self.errors.extend(routes.errors.iter().chain(&unread).map(ToString::to_string));
-        self.warnings.extend(routes.warnings);
+/// Returns all errors and warnings about files that could be read.
+fn check(files: &[CheckedFile], environment: bool) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let (with_resources, alone): (Vec<&CheckedFile>, Vec<&CheckedFile>) =
+        files.iter().partition(|file| resource::all([*file]).next().is_some());
+    check_together(&with_resources, environment, &mut findings);
+    for file in alone {
+        check_together(&[file], environment, &mut findings);
     }
-}
-
-fn check(text: &str, contents: &Contents, environment: bool) -> CheckVerdict {
-    let mut verdict = CheckVerdict::default();
-    let mut seen: Vec<&FoundDocument> = Vec::new();
-    if contents.found.is_empty() {
+    if let Some(first) = files.first()
+        && files.iter().all(|file| file.is_read && file.contents.found.is_empty())
+    {
         let sections = config::SECTION_NAMES.join("` or `");
-        verdict
-            .errors
-            .push(format!("there is no Tollgate document in it: one has `plans` and a section `{sections}`"));
+        let text = format!("there is no Tollgate document in it: one has `plans` and a section `{sections}`");
+        findings.push(Finding::new(FindingKind::NoDocument, first.base("").at(""), text));
     }
-    for found in &contents.found {
-        verdict.locations.push(found.location.clone());
-        // Envoy's own file contains the document once per filter.
-        if seen.iter().any(|before| before.document == found.document) {
-            continue;
+    findings
+}
+
+/// Checks files that describe one gateway.
+fn check_together(files: &[&CheckedFile], environment: bool, findings: &mut Vec<Finding>) {
+    let documents = distinct_documents(files);
+    for (file, found) in &documents {
+        let errors = errors(file, found, environment);
+        if errors.is_empty() {
+            let base = file.base(&found.location);
+            findings.extend(document::warnings(base, &found.document));
         }
-        seen.push(found);
-        let location =
-            if found.location.is_empty() { String::new() } else { format!("{}: ", found.location) };
-        match errors(text, found, environment) {
-            errors if errors.is_empty() => {
-                verdict.warnings.extend(document::warnings(&found.document).into_iter().map(|warning| {
-                    Warning { location: format!("{location}{}", warning.location), ..warning }
-                }));
+        findings.extend(errors);
+    }
+    if let [(file, first), (_, second), ..] = documents[..] {
+        let text = "this document differs from the one before it; give all filters the same, or they disagree about plans";
+        let shown = format!("{} and {}", or_file(&first.location), or_file(&second.location));
+        let location = Location { shown, ..file.base(&second.location).at("") };
+        findings.push(Finding::new(FindingKind::DocumentsDiffer, location, text));
+    }
+    let all: Vec<&Value> = documents.iter().map(|(_, found)| &found.document).collect();
+    for file in files {
+        for (number, value) in file.contents.values.iter().enumerate() {
+            let base = file.base(&value.location);
+            let of_value = file.contents.found.iter().filter(|found| found.within == number);
+            let named = callouts::clusters(of_value.map(|found| (*file, found)));
+            findings.extend(envoy::findings(base, &value.value, &named));
+            routes::add(routes::of_envoy(base, &value.value), &all, findings);
+        }
+        findings.extend(example::placeholders(file));
+    }
+    let resources: Vec<resource::Resource<'_>> = resource::all(files.iter().copied()).collect();
+    let found = files.iter().flat_map(|file| file.contents.found.iter().map(|found| (*file, found)));
+    let named = callouts::clusters(found);
+    findings.extend(istio::findings(&resources, &named));
+    findings.extend(envoy_gateway::findings(&resources, &named));
+    routes::add(routes::of_resources(&resources), &all, findings);
+}
+
+/// Returns the documents in the files, each once: Envoy's own file contains it once per filter.
+fn distinct_documents<'a>(files: &[&'a CheckedFile]) -> Vec<(&'a CheckedFile, &'a FoundDocument)> {
+    let mut documents: Vec<(&CheckedFile, &FoundDocument)> = Vec::new();
+    for file in files {
+        for found in &file.contents.found {
+            if documents.iter().all(|(_, before)| before.document != found.document) {
+                documents.push((file, found));
             }
-            errors => verdict.errors.extend(errors.iter().map(|error| format!("{location}{error}"))),
         }
     }
-    if let [first, second, ..] = seen[..] {
-        let text = "this document differs from the one before it; give both filters the same, or they disagree about plans";
-        verdict.warnings.push(Warning::new(
-            format!("{} and {}", or_file(&first.location), or_file(&second.location)),
-            text,
-        ));
-    }
-    let all: Vec<&Value> = seen.iter().map(|found| &found.document).collect();
-    for (number, value) in contents.values.iter().enumerate() {
-        let documents = contents.found.iter().filter(|found| found.within == number);
-        verdict.warnings.extend(envoy::warnings(value, documents));
-        verdict.add(routes::of_envoy(value), &all);
-    }
-    let resources = resource::all(&contents.values);
-    verdict.warnings.extend(istio::warnings(&resources, &contents.found));
-    verdict.warnings.extend(envoy_gateway::warnings(&resources, &contents.found));
-    verdict.add(routes::of_resources(&resources), &all);
-    verdict
+    documents
 }
 
 /// Returns the value at a pointer (RFC 6901), or null if there is none.
@@ -240,19 +214,34 @@ fn has_billing(given: &Value) -> bool {
 }
 
 /// Returns the errors that the filters would report.
-fn errors(text: &str, found: &FoundDocument, environment: bool) -> Vec<String> {
+fn errors(file: &CheckedFile, found: &FoundDocument, environment: bool) -> Vec<Finding> {
     let json = found.document.to_string();
     // A file that is JSON is checked as it is: a duplicate name is an error.
-    let bytes = if found.location.is_empty() && text.trim_start().starts_with('{') { text } else { &json };
+    let is_file = found.location.is_empty() && file.text.trim_start().starts_with('{');
+    let bytes = if is_file { &file.text } else { &json };
+    let base = file.base(&found.location);
     if let Err(errors) = config::check(bytes.as_bytes()) {
-        return errors.iter().map(ToString::to_string).collect();
+        let finding = |error: config::ConfigError| {
+            let location = base.at(&error.path);
+            let text = config::ConfigError { path: String::new(), ..error }.to_string();
+            Finding::new(FindingKind::InvalidDocument, location, text)
+        };
+        return errors.into_iter().map(finding).collect();
     }
     if !environment {
         return Vec::new();
     }
     let variable = |name: &str| std::env::var(name).ok();
-    let configurations = config::read_each(bytes.as_bytes(), &variable);
-    configurations.into_iter().filter_map(Result::err).map(|error| error.to_string()).collect()
+    let mut findings: Vec<Finding> = Vec::new();
+    for error in config::read_each(bytes.as_bytes(), &variable).into_iter().filter_map(Result::err) {
+        let location = base.at(&error.path);
+        let text = config::ConfigError { path: String::new(), ..error }.to_string();
+        let finding = Finding::new(FindingKind::InvalidEnvironment, location, text);
+        if !findings.contains(&finding) {
+            findings.push(finding);
+        }
+    }
+    findings
 }
 
 #[cfg(test)]

@@ -1,17 +1,28 @@
 //! The Kubernetes resources of a file.
 
 use super::at;
+use super::file::CheckedFile;
+use super::finding::Location;
+use crate::document::member;
 use serde_json::Value;
 use tollgate_core::config::SECTION_NAMES;
 
 /// A resource.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Resource<'a>(&'a Value);
+pub(super) struct Resource<'a> {
+    value: &'a Value,
+    /// The index of its file.
+    file: usize,
+    /// The location in the file of the value that it is, or in whose list it is.
+    base: &'a str,
+    /// Its index in a `List`.
+    item: Option<usize>,
+}
 
 impl<'a> Resource<'a> {
     /// Returns the value at a pointer below `spec`, or null if there is none.
     pub(super) fn spec(self, pointer: &str) -> &'a Value {
-        at(&self.0["spec"], pointer)
+        at(&self.value["spec"], pointer)
     }
 
     /// Returns the list at a pointer below `spec`, or an empty one.
@@ -21,17 +32,24 @@ impl<'a> Resource<'a> {
 
     /// Returns its name.
     pub(super) fn name(self) -> &'a str {
-        at(self.0, "/metadata/name").as_str().unwrap_or_default()
+        at(self.value, "/metadata/name").as_str().unwrap_or_default()
     }
 
     /// Returns its namespace.
     pub(super) fn namespace(self) -> &'a str {
-        at(self.0, "/metadata/namespace").as_str().unwrap_or("default")
+        at(self.value, "/metadata/namespace").as_str().unwrap_or("default")
     }
 
-    /// Returns the location of a path in the resource, for messages.
-    pub(super) fn location(self, path: &str) -> String {
-        format!("{} {}: {path}", self.0["kind"].as_str().unwrap_or_default(), self.name())
+    /// Returns its kind.
+    pub(super) fn kind(self) -> &'a str {
+        self.value["kind"].as_str().unwrap_or_default()
+    }
+
+    /// Returns the location of a path in the resource.
+    pub(super) fn location(self, path: &str) -> Location {
+        let item = self.item.map(|item| format!("items[{item}]")).unwrap_or_default();
+        let shown = format!("{} {}: {path}", self.kind(), self.name());
+        Location { file: self.file, path: member(&member(self.base, &item), path), shown }
     }
 
     /// Returns whether one of its targets has that kind and name.
@@ -44,19 +62,30 @@ impl<'a> Resource<'a> {
     }
 }
 
-/// Returns all resources of a file, including those of a `List`.
-pub(super) fn all(values: &[Value]) -> Vec<Resource<'_>> {
-    let is_resource = |value: &&Value| value["kind"].is_string() && value["apiVersion"].is_string();
-    let items = values.iter().flat_map(|value| match &value["items"] {
-        Value::Array(items) => items.as_slice(),
-        _ => std::slice::from_ref(value),
-    });
-    items.filter(is_resource).map(Resource).collect()
+/// Returns all resources of some files, including those of a `List`.
+pub(super) fn all<'a>(
+    files: impl IntoIterator<Item = &'a CheckedFile>,
+) -> impl Iterator<Item = Resource<'a>> {
+    let of_file = |file: &'a CheckedFile| {
+        file.contents.values.iter().flat_map(move |found| {
+            let (file, base) = (file.index, found.location.as_str());
+            let items: Vec<Resource<'a>> = match at(&found.value, "/items") {
+                Value::Array(items) => {
+                    let items = items.iter().enumerate();
+                    items.map(|(item, value)| Resource { value, file, base, item: Some(item) }).collect()
+                }
+                _ => vec![Resource { value: &found.value, file, base, item: None }],
+            };
+            items
+        })
+    };
+    let is_resource = |value: &Value| value["kind"].is_string() && value["apiVersion"].is_string();
+    files.into_iter().flat_map(of_file).filter(move |resource| is_resource(resource.value))
 }
 
 /// Returns those of a kind.
 pub(super) fn of_kind<'a>(resources: &[Resource<'a>], kind: &str) -> impl Iterator<Item = Resource<'a>> {
-    resources.iter().copied().filter(move |resource| resource.0["kind"] == kind)
+    resources.iter().copied().filter(move |resource| resource.value["kind"] == kind)
 }
 
 /// Returns which filter a plugin is, by its name or the last segment of its source.
@@ -94,7 +123,12 @@ mod tests {
             named("b"),
             json!({"plans": []}),
         ];
-        let names: Vec<&str> = of_kind(&all(&values), "A").map(Resource::name).collect();
+        let text = values.map(|value| value.to_string()).join("\n---\n");
+        let (file, _) = CheckedFile::new(0, "a", text);
+        let resources: Vec<Resource<'_>> = all([&file]).collect();
+        let names: Vec<&str> = of_kind(&resources, "A").map(Resource::name).collect();
         assert_eq!(names, ["a", "b"]);
+        assert_eq!(resources[0].location("spec.x").path, "document 1.items[0].spec.x");
+        assert_eq!(resources[1].location("spec.x").shown, "A b: spec.x");
     }
 }

@@ -1,23 +1,24 @@
 //! Checks of routes for what the gate does not see: a path that is rewritten after it, and a choice by header
 //! fields that it removes.
 
+use super::at;
+use super::finding::{Base, Finding, FindingKind, Location};
 use super::resource::{Resource, of_kind};
-use super::{Warning, at};
 use crate::document;
 use serde_json::Value;
 
 /// The errors in routes, and the warnings about them.
 #[derive(Debug, Default)]
 pub(super) struct FoundRoutes {
-    pub(super) errors: Vec<Warning>,
-    pub(super) warnings: Vec<Warning>,
+    pub(super) errors: Vec<Finding>,
+    pub(super) warnings: Vec<Finding>,
     /// The locations of the routes, or of the patches of routes, that name rules.
-    pub(super) naming_rules: Vec<String>,
+    pub(super) naming_rules: Vec<Location>,
 }
 
 /// A route of any platform.
 struct Route {
-    location: String,
+    location: Location,
     /// The location of the route configuration. A request can only get from this route to another of the
     /// same.
     configuration: String,
@@ -36,13 +37,23 @@ another; guard these paths by `path_prefix`, or choose by another field";
 const NOT_READ: &str = "the gate does not read the rule that this route names; add `rules_by_route: true` to plan_gate, or \
 remove `tollgate.rule` from the route's metadata";
 
+/// Adds the errors and warnings, with those that depend on the documents.
+pub(super) fn add(routes: FoundRoutes, documents: &[&Value], findings: &mut Vec<Finding>) {
+    findings.extend(routes.errors);
+    findings.extend(unread_rules(routes.naming_rules, documents));
+    findings.extend(routes.warnings);
+}
+
 /// Returns the errors of routes that name rules, if no gate of the file reads them.
-pub(super) fn unread_rules(naming_rules: Vec<String>, documents: &[&Value]) -> Vec<Warning> {
+fn unread_rules(naming_rules: Vec<Location>, documents: &[&Value]) -> Vec<Finding> {
     let mut gates = documents.iter().filter_map(|document| document.get("plan_gate")).peekable();
     if gates.peek().is_none() || gates.any(reads_routes) {
         return Vec::new();
     }
-    naming_rules.into_iter().map(|location| Warning::new(location, NOT_READ)).collect()
+    naming_rules
+        .into_iter()
+        .map(|location| Finding::new(FindingKind::UnreadRule, location, NOT_READ))
+        .collect()
 }
 
 /// Returns whether a gate reads the rules that routes name: the document says so, or a rule has no path.
@@ -53,7 +64,7 @@ fn reads_routes(gate: &Value) -> bool {
 }
 
 /// Checks the routes of one configuration of Envoy.
-pub(super) fn of_envoy(value: &Value) -> FoundRoutes {
+pub(super) fn of_envoy(base: Base<'_>, value: &Value) -> FoundRoutes {
     let mut routes = Vec::new();
     document::walk(value, "", &mut |location, value| {
         if is_without_gate(value) {
@@ -61,12 +72,12 @@ pub(super) fn of_envoy(value: &Value) -> FoundRoutes {
         }
         if let Some(list) = value.get("routes").and_then(Value::as_array) {
             for (number, route) in list.iter().enumerate().filter(|(_, route)| route.get("match").is_some()) {
-                routes.push(envoy_route(format!("{location}.routes[{number}]"), route));
+                routes.push(envoy_route(base.at(&format!("{location}.routes[{number}]")), route));
             }
         }
         if is_in_tree_of_routes(location) {
             let is_header = ["header_name", "headerName"].iter().any(|name| is_ours(&value[name]));
-            let route = envoy_route(location.to_owned(), value);
+            let route = envoy_route(base.at(location), value);
             routes.push(Route { is_chosen_by_ours: route.is_chosen_by_ours || is_header, ..route });
         }
         true
@@ -90,7 +101,7 @@ fn is_in_tree_of_routes(location: &str) -> bool {
     behind.split_once(']').is_some_and(|(_, behind)| behind.starts_with(".matcher."))
 }
 
-fn envoy_route(location: String, route: &Value) -> Route {
+fn envoy_route(location: Location, route: &Value) -> Route {
     // Envoy reads both spellings of a name.
     const REWRITES: [[&str; 2]; 4] = [
         ["prefix_rewrite", "prefixRewrite"],
@@ -101,7 +112,7 @@ fn envoy_route(location: String, route: &Value) -> Route {
     let headers = at(route, "/match/headers").as_array().map_or(&[][..], Vec::as_slice);
     let rewrites = |names: &[&str; 2]| names.iter().any(|name| route["route"].get(name).is_some());
     Route {
-        configuration: configuration(&location),
+        configuration: configuration(&location.shown),
         location,
         names_rule: names_rule(route),
         is_chosen_by_ours: headers.iter().any(|header| is_ours(&header["name"])),
@@ -140,7 +151,7 @@ pub(super) fn of_resources(resources: &[Resource<'_>]) -> FoundRoutes {
     if !patched.is_empty() && !routes.iter().any(|route| route.names_rule) {
         // A patch names a rule for a route that is not in this file, or that cannot be determined.
         let chosen = routes.iter().filter(|route| route.is_chosen_by_ours);
-        found.errors.extend(chosen.map(|route| Warning::new(&*route.location, CHOSEN)));
+        found.errors.extend(chosen.map(chosen_by_ours));
     }
     // The patch names the rule, so it is what must change.
     found.naming_rules = patched.into_iter().map(|patch| patch.location).collect();
@@ -149,7 +160,7 @@ pub(super) fn of_resources(resources: &[Resource<'_>]) -> FoundRoutes {
 
 /// A patch that names the rule of a route.
 struct RulePatch {
-    location: String,
+    location: Location,
     /// The name of the route; empty if the patch has none.
     route: String,
 }
@@ -178,7 +189,7 @@ fn patches(resources: &[Resource<'_>]) -> Vec<RulePatch> {
     found
 }
 
-fn istio_route(location: String, route: &Value, patched: &[RulePatch]) -> Route {
+fn istio_route(location: Location, route: &Value, patched: &[RulePatch]) -> Route {
     let name = route["name"].as_str().unwrap_or_default();
     let matches = route["match"].as_array().map_or(&[][..], Vec::as_slice);
     let fields = matches.iter().flat_map(|found| [&found["headers"], &found["withoutHeaders"]]);
@@ -195,7 +206,7 @@ fn istio_route(location: String, route: &Value, patched: &[RulePatch]) -> Route 
 }
 
 fn gateway_route(
-    location: String,
+    location: Location,
     rule: &Value,
     route: Resource<'_>,
     resources: &[Resource<'_>],
@@ -229,17 +240,21 @@ fn checked(routes: &[Route]) -> FoundRoutes {
         }
         let is_beside = |other: &Route| other.names_rule && other.configuration == route.configuration;
         if route.is_chosen_by_ours && routes.iter().any(is_beside) {
-            found.errors.push(Warning::new(&*route.location, CHOSEN));
+            found.errors.push(chosen_by_ours(route));
         }
         if let (Some(rewrite), false) = (route.rewrite, route.names_rule) {
             let text = format!(
                 "`{rewrite}` changes the path after the gate, which decides by the path that the client sent; name the rule at \
                 the route (metadata.filter_metadata.tollgate.rule, with `rules_by_route: true`), or guarded paths may be reachable by this one"
             );
-            found.warnings.push(Warning::new(&*route.location, text));
+            found.warnings.push(Finding::new(FindingKind::RewrittenPath, route.location.clone(), text));
         }
     }
     found
+}
+
+fn chosen_by_ours(route: &Route) -> Finding {
+    Finding::new(FindingKind::RouteByOwnHeader, route.location.clone(), CHOSEN)
 }
 
 fn names_rule(value: &Value) -> bool {
@@ -258,9 +273,16 @@ fn is_ours_by_name(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::file::CheckedFile;
     use super::super::resource;
     use super::*;
     use serde_json::json;
+
+    const BASE: Base<'_> = Base { file: 0, location: "" };
+
+    fn envoy(value: &Value) -> FoundRoutes {
+        of_envoy(BASE, value)
+    }
 
     fn counts(found: &FoundRoutes) -> (usize, usize) {
         (found.errors.len(), found.warnings.len())
@@ -278,7 +300,7 @@ mod tests {
 
     #[test]
     fn a_rule_that_a_route_names_must_be_read_by_a_gate() {
-        let named = || vec!["routes[0]".to_owned()];
+        let named = || vec![Location::default()];
         let gate = |gate: Value| json!({"plans": {}, "plan_gate": gate});
         let with_path =
             || json!({"rules": [{"name": "ask", "path": "/ask"}, {"name": "b", "path_prefix": "/b"}]});
@@ -327,15 +349,15 @@ mod tests {
             ("rewriting, with a rule", vec![route(None, Some("ask"), rewriting("prefix_rewrite"))], (0, 0)),
         ];
         for (why, routes, want) in cases {
-            let found = of_envoy(&json!({"route_config": {"virtual_hosts": [{"routes": routes}]}}));
+            let found = envoy(&json!({"route_config": {"virtual_hosts": [{"routes": routes}]}}));
             assert_eq!(counts(&found), want, "{why}: {found:?}");
         }
         let two = json!({"virtual_hosts": [
             {"routes": [route(Some("x-tollgate-plan"), None, plain())]},
             {"routes": [route(None, Some("ask"), plain())]},
         ]});
-        let found = of_envoy(&two);
-        assert_eq!(found.errors[0].location, "virtual_hosts[0].routes[0]");
+        let found = envoy(&two);
+        assert_eq!(found.errors[0].location.shown, "virtual_hosts[0].routes[0]");
     }
 
     #[test]
@@ -352,13 +374,13 @@ mod tests {
             json!({"present_match": false}),
             json!({"exact_match": "pro", "invert_match": true}),
         ] {
-            let found = of_envoy(&json!({"virtual_hosts": [{"routes": [by(matched.clone()), named()]}]}));
+            let found = envoy(&json!({"virtual_hosts": [{"routes": [by(matched.clone()), named()]}]}));
             assert_eq!(counts(&found), (1, 0), "{matched}");
         }
         let weighted = json!({"weighted_clusters": {"clusters": []}, "prefixRewrite": "/"});
         let camel = json!({"match": {"prefix": "/"}, "route": {"cluster": "upstream", "regexRewrite": {}},
             "metadata": {"filterMetadata": {"tollgate": {"rule": "ask"}}}});
-        let found = of_envoy(
+        let found = envoy(
             &json!({"virtualHosts": [{"routes": [route(None, None, weighted), camel, by(json!({}))]}]}),
         );
         assert_eq!(counts(&found), (1, 1), "{found:?}");
@@ -369,8 +391,8 @@ mod tests {
                 "pro": {"action": {"name": "route", "typed_config": named()}},
             }}}}}]})
         };
-        assert_eq!(counts(&of_envoy(&tree("x-tollgate-plan"))), (1, 0));
-        assert_eq!(counts(&of_envoy(&tree("x-plan"))), (0, 0));
+        assert_eq!(counts(&envoy(&tree("x-tollgate-plan"))), (1, 0));
+        assert_eq!(counts(&envoy(&tree("x-plan"))), (0, 0));
     }
 
     #[test]
@@ -383,13 +405,15 @@ mod tests {
             manager("plan_gate", vec![route(None, Some("ask"), plain())]),
             manager("plan_gate", vec![by_plan()]),
         ]);
-        assert_eq!(counts(&of_envoy(&apart)), (0, 0), "no request gets from one to the other");
-        assert_eq!(counts(&of_envoy(&manager("plan_gate", vec![rewriting()]))), (0, 1));
-        assert_eq!(counts(&of_envoy(&manager("envoy.filters.http.router", vec![rewriting()]))), (0, 0));
+        assert_eq!(counts(&envoy(&apart)), (0, 0), "no request gets from one to the other");
+        assert_eq!(counts(&envoy(&manager("plan_gate", vec![rewriting()]))), (0, 1));
+        assert_eq!(counts(&envoy(&manager("envoy.filters.http.router", vec![rewriting()]))), (0, 0));
     }
 
     fn found(values: &[Value]) -> FoundRoutes {
-        of_resources(&resource::all(values))
+        let text = values.iter().map(Value::to_string).collect::<Vec<_>>().join("\n---\n");
+        let (file, _) = CheckedFile::new(0, "a", text);
+        of_resources(&resource::all([&file]).collect::<Vec<_>>())
     }
 
     #[test]

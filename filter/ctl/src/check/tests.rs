@@ -1,12 +1,35 @@
 //! The results of `tollgate check` for the text of a file.
 
-use super::{CheckVerdict, Warning, check};
-use crate::document::read;
+use super::check;
+use super::file::CheckedFile;
+use super::finding::{Finding, FindingKind, Level};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+/// The findings about a file.
+#[derive(Debug)]
+struct CheckVerdict {
+    locations: Vec<String>,
+    errors: Vec<Finding>,
+    warnings: Vec<Finding>,
+}
+
+impl CheckVerdict {
+    /// Returns the errors and the warnings.
+    fn all(&self) -> Vec<Finding> {
+        self.errors.iter().chain(&self.warnings).cloned().collect()
+    }
+}
+
+/// Checks a text. That it contains placeholders of the examples is ignored.
 fn verdict(text: &str) -> CheckVerdict {
-    check(text, &read(text).unwrap(), false)
+    let (file, error) = CheckedFile::new(0, "a.yaml", text.to_owned());
+    let locations = file.documents().into_iter().map(str::to_owned).collect();
+    let files = [file];
+    let found = error.into_iter().chain(check(&files, false));
+    let found = found.filter(|finding| finding.kind != FindingKind::Placeholder);
+    let (errors, warnings) = found.partition(|finding| finding.kind.level() == Level::Error);
+    CheckVerdict { locations, errors, warnings }
 }
 
 /// Returns a document without errors and warnings, after an edit.
@@ -32,10 +55,8 @@ fn document(edit: impl FnOnce(&mut Value)) -> String {
 
 #[test]
 fn a_valid_document_has_no_errors_and_no_warnings() {
-    assert_eq!(
-        verdict(&document(|_| {})),
-        CheckVerdict { locations: vec![String::new()], ..CheckVerdict::default() }
-    );
+    let got = verdict(&document(|_| {}));
+    assert_eq!((got.all(), got.locations), (vec![], vec![String::new()]));
 }
 
 #[test]
@@ -47,11 +68,12 @@ fn every_error_has_its_location_in_the_file() {
     let got = verdict(&format!("kind: A\n---\nspec:\n  config: {wrong}\n"));
     assert_eq!(got.errors.len(), 2, "{got:?}");
     for error in &got.errors {
-        assert!(error.starts_with("document 2.spec.config: plan_gate."), "{error}");
+        assert!(error.location.path.starts_with("document 2.spec.config.plan_gate."), "{error:?}");
+        assert!(error.location.shown.starts_with("plan_gate."), "{error:?}");
     }
     let twice = r#"{"plans": [{"name": "free"}], "plans": [], "plan_gate": {}}"#;
-    assert!(verdict(twice).errors[0].contains("twice"), "{:?}", verdict(twice).errors);
-    assert!(verdict("a: 1").errors[0].contains("no Tollgate document"));
+    assert!(verdict(twice).errors[0].text.contains("twice"), "{:?}", verdict(twice).errors);
+    assert!(verdict("a: 1").errors[0].text.contains("no Tollgate document"));
 }
 
 #[test]
@@ -96,9 +118,9 @@ fn settings_that_are_probably_not_intended_cause_warnings() {
     ];
     for (edit, location, text) in cases {
         let got = verdict(&document(edit));
-        assert_eq!(got.errors, Vec::<String>::new(), "{location}");
+        assert_eq!(got.errors, [], "{location}");
         assert_eq!(got.warnings.len(), 1, "{location}: {:?}", got.warnings);
-        assert_eq!(got.warnings[0].location, location);
+        assert_eq!(got.warnings[0].location.shown, location);
         assert!(got.warnings[0].text.contains(text), "{:?}", got.warnings);
     }
     let covered = document(|d| {
@@ -107,7 +129,11 @@ fn settings_that_are_probably_not_intended_cause_warnings() {
     });
     assert_eq!(verdict(&covered).warnings, [], "no rule leaves a hole");
     let forgotten = document(|d| drop(d["plan_gate"].as_object_mut().unwrap().remove("unmatched")));
-    assert_eq!(verdict(&forgotten).warnings[0].location, "plan_gate.unmatched", "the default is `pass`");
+    assert_eq!(
+        verdict(&forgotten).warnings[0].location.shown,
+        "plan_gate.unmatched",
+        "the default is `pass`"
+    );
 }
 
 /// Returns a shipped configuration, after an edit of its text.
@@ -131,7 +157,7 @@ const OF_THE_EXAMPLE: usize = 2;
 fn the_shipped_configurations_have_only_the_examples_warnings() {
     for file in ["standalone.yaml", "standalone-native.yaml"] {
         let got = verdict(&shipped_file(file, "plans:", "plans:"));
-        assert_eq!(got.errors, Vec::<String>::new(), "{file}");
+        assert_eq!(got.errors, [], "{file}");
         assert_eq!(got.warnings.len(), OF_THE_EXAMPLE, "{file}: {:?}", got.warnings);
         assert_eq!(got.locations.len(), 4, "{file}: once for each filter");
     }
@@ -144,9 +170,10 @@ fn the_settings_of_the_dynamic_module_are_checked() {
         ("filter_name: billing", "filter_name: bilings", "filter_name", "it has stripe_webhook"),
     ] {
         let got = verdict(&shipped_file("standalone-native.yaml", from, to));
-        let warning = got.warnings.iter().find(|warning| warning.location.ends_with(location));
+        let all = got.all();
+        let warning = all.iter().find(|warning| warning.location.shown.ends_with(location));
         let warning = warning.unwrap_or_else(|| panic!("{from}: {:?}", got.warnings));
-        assert!(warning.text.contains(text), "{warning}");
+        assert!(warning.text.contains(text), "{warning:?}");
     }
 }
 
@@ -192,10 +219,11 @@ fn the_configuration_around_the_filters_is_checked() {
             );
             continue;
         }
-        assert_eq!(got.warnings.len(), 1 + OF_THE_EXAMPLE, "{from}: {:?}", got.warnings);
-        let warning = got.warnings.iter().find(|warning| warning.location.contains(location));
+        assert_eq!(got.all().len(), 1 + OF_THE_EXAMPLE, "{from}: {:?}", got.warnings);
+        let all = got.all();
+        let warning = all.iter().find(|warning| warning.location.shown.contains(location));
         let warning = warning.unwrap_or_else(|| panic!("{from}: {:?}", got.warnings));
-        assert!(warning.text.contains(text), "{warning}");
+        assert!(warning.text.contains(text), "{warning:?}");
     }
 }
 
@@ -217,20 +245,21 @@ fn the_filters_order_matters() {
 fn two_documents_that_differ_cause_a_warning() {
     let other = document(|d| d["plans"][1]["prices"] = json!(["price_2"]));
     let got = verdict(&format!("a: {}\nb: {other}\n", document(|_| {})));
-    assert!(got.warnings.iter().any(|warning| warning.location == "a and b"), "{got:?}");
+    assert!(got.warnings.iter().any(|warning| warning.location.shown == "a and b"), "{got:?}");
 }
 
 /// Checks that a shipped file for a platform has only the example's warnings, and one more after each edit.
 fn platform(file: &str, cases: &[(&str, &str, &str, &str)]) {
     let got = verdict(&shipped_file(file, "plans:", "plans:"));
-    assert_eq!(got.errors, Vec::<String>::new());
+    assert_eq!(got.errors, []);
     assert_eq!(got.warnings.len(), OF_THE_EXAMPLE, "{:?}", got.warnings);
     assert_eq!(got.locations.len(), 4, "once for each filter");
     for (from, to, location, text) in cases {
         let got = verdict(&shipped_file(file, from, to));
-        assert_eq!(got.warnings.len(), 1 + OF_THE_EXAMPLE, "{from}: {:?}", got.warnings);
-        let is_it = |warning: &&Warning| warning.location.contains(location) && warning.text.contains(text);
-        assert!(got.warnings.iter().any(|warning| is_it(&warning)), "{from}: {:?}", got.warnings);
+        assert_eq!(got.all().len(), 1 + OF_THE_EXAMPLE, "{from}: {:?}", got.warnings);
+        let is_it =
+            |warning: &&Finding| warning.location.shown.contains(location) && warning.text.contains(text);
+        assert!(got.all().iter().any(|warning| is_it(&warning)), "{from}: {:?}", got.warnings);
     }
 }
 
@@ -344,7 +373,7 @@ fn the_configuration_around_the_filters_on_envoy_gateway_is_checked() {
     for (from, to, location, text) in closed {
         let warnings = verdict(&shipped_file("envoy-gateway/tollgate.yaml", from, to)).warnings;
         let open: Vec<_> = warnings.iter().filter(|warning| warning.text.contains(text)).collect();
-        assert_eq!((open.len(), open[0].location.contains(location)), (2, true), "{warnings:?}");
+        assert_eq!((open.len(), open[0].location.shown.contains(location)), (2, true), "{warnings:?}");
     }
 }
 
@@ -377,10 +406,10 @@ fn a_billing_section_without_its_filter_causes_a_warning() {
         ("envoy-gateway/tollgate.yaml", gateway, "EnvoyExtensionPolicy tollgate: spec.wasm[2]"),
     ] {
         let text: Vec<String> = values.iter().map(ToString::to_string).collect();
-        let warnings = verdict(&text.join("\n---\n")).warnings;
+        let warnings = verdict(&text.join("\n---\n")).all();
         assert_eq!(warnings.len(), 1 + OF_THE_EXAMPLE, "{file}: {warnings:?}");
-        let is_it = |warning: &Warning| {
-            warning.location.ends_with(location) && warning.text.contains("no filter `billing`")
+        let is_it = |warning: &Finding| {
+            warning.location.shown.ends_with(location) && warning.text.contains("no filter `billing`")
         };
         assert!(warnings.iter().any(is_it), "{file}: {warnings:?}");
     }
@@ -402,11 +431,11 @@ fn a_filter_without_a_document_causes_a_warning() {
         ("istio/tollgate.yaml", "pluginConfig: *tollgate", "spec.pluginConfig"),
         ("envoy-gateway/tollgate.yaml", "    config: *tollgate", "spec.wasm[1].config"),
     ] {
-        let warnings = verdict(&shipped_file(file, from, "")).warnings;
+        let warnings = verdict(&shipped_file(file, from, "")).all();
         let found: Vec<_> =
             warnings.iter().filter(|warning| warning.text.contains("does not start")).collect();
         assert_eq!(found.len(), 1, "{file}: {warnings:?}");
-        assert!(location == "x" || found[0].location.ends_with(location), "{}", found[0]);
+        assert!(location == "x" || found[0].location.shown.ends_with(location), "{:?}", found[0]);
     }
 }
 
@@ -421,7 +450,8 @@ fn a_route_chosen_by_our_header_fields_beside_a_named_rule_is_an_error() {
     for (error, want) in
         got.errors.iter().zip(["a route that is chosen by an x-tollgate-*", "the gate does not read"])
     {
-        assert!(error.contains(&format!("routes[0]: {want}")), "{error}");
+        assert!(error.location.shown.ends_with("routes[0]"), "{error:?}");
+        assert!(error.text.contains(want), "{error:?}");
     }
     let got =
         verdict(&shipped("cluster: upstream\n", "cluster: upstream\n                  prefix_rewrite: /b\n"));

@@ -1,0 +1,176 @@
+//! What a check can find: its names, which [`crate::check`] prints and `--allow` takes, and their levels.
+
+use crate::document::member;
+
+/// How serious a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Level {
+    /// It will not start, will always fail, or leaves requests unguarded.
+    Error,
+    /// It is valid and probably not intended.
+    Warning,
+}
+
+impl Level {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Level::Error => "error",
+            Level::Warning => "warning",
+        }
+    }
+}
+
+/// Defines the kinds of findings, each with its level and its name.
+macro_rules! kinds {
+    ($($kind:ident = $level:ident $name:literal,)+) => {
+        /// A kind of finding.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(super) enum FindingKind { $($kind,)+ }
+
+        impl FindingKind {
+            /// All kinds.
+            pub(super) const ALL: &[FindingKind] = &[$(FindingKind::$kind,)+];
+
+            /// Returns its name.
+            pub(super) fn as_str(self) -> &'static str {
+                match self { $(FindingKind::$kind => $name,)+ }
+            }
+
+            /// Returns its level.
+            pub(super) fn level(self) -> Level {
+                match self { $(FindingKind::$kind => Level::$level,)+ }
+            }
+        }
+    };
+}
+
+kinds! {
+    Unreadable = Error "unreadable",
+    Syntax = Error "syntax",
+    NoDocument = Error "no_document",
+    InvalidDocument = Error "invalid_document",
+    InvalidEnvironment = Error "invalid_environment",
+    MissingDocument = Error "missing_document",
+    MissingVariable = Error "missing_variable",
+    MissingFilter = Error "missing_filter",
+    UnknownFilter = Error "unknown_filter",
+    UnknownCluster = Error "unknown_cluster",
+    FailOpen = Error "fail_open",
+    HeadersNotHeld = Error "headers_not_held",
+    RouteByOwnHeader = Error "route_by_own_header",
+    UnreadRule = Error "unread_rule",
+    FilterOrder = Warning "filter_order",
+    CorsOrder = Warning "cors_order",
+    Phase = Warning "phase",
+    FailurePolicy = Warning "failure_policy",
+    ModuleClosed = Warning "module_closed",
+    NoTls = Warning "no_tls",
+    UnverifiedTls = Warning "unverified_tls",
+    OpenRoute = Warning "open_route",
+    PolicyOnRoute = Warning "policy_on_route",
+    RewrittenPath = Warning "rewritten_path",
+    DocumentsDiffer = Warning "documents_differ",
+    UnsoldPlan = Warning "unsold_plan",
+    UnusedLimit = Warning "unused_limit",
+    AnyParty = Warning "any_party",
+    TestIssuer = Warning "test_issuer",
+    UnmatchedPass = Warning "unmatched_pass",
+    UnreachableRule = Warning "unreachable_rule",
+    UnguardedRule = Warning "unguarded_rule",
+    Shadow = Warning "shadow",
+    MemoryCounter = Warning "memory_counter",
+    MixedModes = Warning "mixed_modes",
+    Placeholder = Warning "placeholder",
+}
+
+impl FindingKind {
+    /// Returns the kind of warning of that name.
+    ///
+    /// # Errors
+    /// There is none; the message lists all.
+    pub(super) fn warning(name: &str) -> Result<Self, String> {
+        let warnings = || Self::ALL.iter().copied().filter(|kind| kind.level() == Level::Warning);
+        if let Some(kind) = warnings().find(|kind| kind.as_str() == name) {
+            return Ok(kind);
+        }
+        let names: Vec<&str> = warnings().map(Self::as_str).collect();
+        let is_error = Self::ALL.iter().any(|kind| kind.as_str() == name);
+        let problem = if is_error { "an error cannot be allowed" } else { "there is no such warning" };
+        Err(format!("{problem}; the warnings are {}", names.join(", ")))
+    }
+}
+
+/// A location in one of the files.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Location {
+    /// The index of the file.
+    pub(super) file: usize,
+    /// The location in the file, as [`crate::document::walk`] has it.
+    pub(super) path: String,
+    /// The location as it is shown: in the document, or in the resource.
+    pub(super) shown: String,
+}
+
+/// A value of a file in which locations are relative.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Base<'a> {
+    /// The index of the file.
+    pub(super) file: usize,
+    /// The location of the value in the file.
+    pub(super) location: &'a str,
+}
+
+impl Base<'_> {
+    /// Returns the location of a path in this value.
+    pub(super) fn at(self, path: &str) -> Location {
+        Location { file: self.file, path: member(self.location, path), shown: path.to_owned() }
+    }
+}
+
+/// An error or a warning.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Finding {
+    pub(super) kind: FindingKind,
+    pub(super) location: Location,
+    /// The problem, and what to do about it.
+    pub(super) text: String,
+}
+
+impl Finding {
+    pub(super) fn new(kind: FindingKind, location: Location, text: impl Into<String>) -> Self {
+        Finding { kind, location, text: text.into() }
+    }
+
+    /// Returns the error about a variable that a filter reads and does not get.
+    pub(super) fn unseen(location: Location, variable: &str) -> Self {
+        let text = format!("the document reads {variable}; name it here, or the filter does not see it");
+        Finding::new(FindingKind::MissingVariable, location, text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_only_warnings_can_be_allowed() {
+        for (index, kind) in FindingKind::ALL.iter().enumerate() {
+            let others = FindingKind::ALL.iter().skip(index + 1);
+            assert!(others.clone().all(|other| other.as_str() != kind.as_str()), "{kind:?}");
+            let is_warning = kind.level() == Level::Warning;
+            assert_eq!(FindingKind::warning(kind.as_str()).is_ok(), is_warning, "{kind:?}");
+        }
+        assert!(
+            FindingKind::warning("x").unwrap_err().contains("no such warning; the warnings are filter_order")
+        );
+    }
+
+    #[test]
+    fn the_documentation_lists_every_name() {
+        let path = format!("{}/../../docs/command.md", env!("CARGO_MANIFEST_DIR"));
+        let page = std::fs::read_to_string(path).unwrap();
+        for kind in FindingKind::ALL {
+            assert!(page.contains(&format!("| `{}` |", kind.as_str())), "docs/command.md: {}", kind.as_str());
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! What `tollgate check` prints, as it is typed.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)] // A test.
+
+use serde_json::Value;
+use std::process::{Command, Output};
+
+const DOCUMENT: &str = "\
+plans:
+- name: free
+  limits: {asks: [{max: 5, per: day}]}
+- name: pro
+  prices: [price_1Abc]
+  limits: {asks: [{max: 100, per: month}]}
+plan_gate:
+  issuer: https://clerk.acme.dev
+  keys: {pem: {env: CLERK_JWT_KEY}}
+  authorized_parties: [https://app.acme.dev]
+  rules:
+  - {name: ask, path_prefix: /ask, limit: asks}
+  - {name: all, path_prefix: /}
+";
+
+/// Runs the command in a directory with these files.
+fn check(files: &[(&str, &str)], arguments: &[&str]) -> Output {
+    let directory = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        std::fs::write(directory.path().join(name), text).unwrap();
+    }
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tollgate"));
+    command.current_dir(directory.path()).env_remove("CLERK_JWT_KEY");
+    command.arg("check").args(arguments).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+#[test]
+fn an_error_has_its_position_its_name_and_its_path() {
+    let wrong = DOCUMENT.replace("limit: asks", "limit: ask");
+    let output = check(&[("tollgate.yaml", &wrong)], &["tollgate.yaml"]);
+    let want = "tollgate.yaml:12:36: error[invalid_document]: plan_gate.rules[0].limit: no plan defines";
+    assert!(text(&output.stderr).starts_with(want), "{output:?}");
+    assert_eq!((output.status.code(), text(&output.stdout)), (Some(1), String::new()));
+    let output = check(&[("tollgate.yaml", "plans: [\n a: {")], &["tollgate.yaml", "missing.yaml"]);
+    let errors = text(&output.stderr);
+    assert!(errors.contains("tollgate.yaml:3:1") && errors.contains(": error[syntax]: "), "{errors}");
+    assert!(errors.contains("missing.yaml: error[unreadable]: cannot be read"), "{errors}");
+}
+
+#[test]
+fn warnings_are_allowed_by_name_and_count_with_strict() {
+    let files = [("tollgate.yaml", DOCUMENT)];
+    let output = check(&files, &["tollgate.yaml"]);
+    let warning = "tollgate.yaml:3:12: warning[memory_counter]: plans[0].limits.asks: a day is counted";
+    assert!(text(&output.stderr).starts_with(warning), "{output:?}");
+    assert_eq!(text(&output.stdout), "tollgate.yaml: valid, 1 warning (the whole file)\n");
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(check(&files, &["--strict", "tollgate.yaml"]).status.code(), Some(1));
+    let output = check(&files, &["--strict", "--allow", "memory_counter", "tollgate.yaml"]);
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()));
+    let output = check(&files, &["--allow", "invalid_document", "tollgate.yaml"]);
+    assert_eq!(output.status.code(), Some(2), "an error cannot be allowed");
+}
+
+#[test]
+fn the_environment_is_read_on_request() {
+    let output = check(&[("tollgate.yaml", DOCUMENT)], &["--environment", "tollgate.yaml"]);
+    let errors = text(&output.stderr);
+    assert!(errors.contains("9:16: error[invalid_environment]: plan_gate.keys.pem.env: "), "{errors}");
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn json_has_the_same_findings_for_several_files() {
+    let wrong = DOCUMENT.replace("/ask", "ask");
+    let files = [("a.yaml", DOCUMENT), ("b.yaml", &wrong)];
+    let output = check(&files, &["--format", "json", "a.yaml", "b.yaml"]);
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(1), String::new()));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let (first, second) = (&report["diagnostics"][0], &report["diagnostics"][1]);
+    assert_eq!((&first["level"], &first["name"]), (&"warning".into(), &"memory_counter".into()));
+    assert_eq!((&first["file"], &first["line"], &first["column"]), (&"a.yaml".into(), &3.into(), &12.into()));
+    assert_eq!((&second["file"], &second["name"]), (&"b.yaml".into(), &"invalid_document".into()));
+    assert_eq!(second["path"], "plan_gate.rules[0].path_prefix");
+    assert_eq!((&report["errors"], &report["warnings"]), (&1.into(), &1.into()));
+    assert_eq!(report["files"][1]["file"], "b.yaml");
+}
+
+#[test]
+fn color_is_for_terminals_only() {
+    let files = [("tollgate.yaml", DOCUMENT)];
+    let output = check(&files, &["tollgate.yaml"]);
+    assert!(!text(&output.stderr).contains('\u{1b}'), "{output:?}");
+}
