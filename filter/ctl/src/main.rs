@@ -13,11 +13,15 @@ mod webhook;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
+use std::sync::LazyLock;
+
+/// The version that `--version` prints. `cargo release-artifacts` sets the commit.
+static VERSION: LazyLock<String> = LazyLock::new(|| version(option_env!("TOLLGATE_COMMIT")));
 
 /// Stripe's plans in Clerk's metadata, and limits in front of a backend: what the filters do, from the
 /// command line.
 #[derive(Debug, Parser)]
-#[command(name = "tollgate", version)]
+#[command(name = "tollgate", version = VERSION.as_str())]
 struct Cli {
     #[command(subcommand)]
     command: CliCommand,
@@ -32,6 +36,10 @@ enum CliCommand {
     Webhook(webhook::WebhookArguments),
 }
 
+fn version(commit: Option<&str>) -> String {
+    format!("{} ({})", env!("CARGO_PKG_VERSION"), commit.unwrap_or("unknown commit"))
+}
+
 fn main() -> ExitCode {
     terminal::exit_code(match Cli::parse().command {
         CliCommand::Check(arguments) => check::run(&arguments),
@@ -40,4 +48,17 @@ fn main() -> ExitCode {
         CliCommand::Token(arguments) => token::run(&arguments),
         CliCommand::Webhook(arguments) => webhook::run(&arguments),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_version_names_the_commit() {
+        assert_eq!(version(Some("5c7d73d")), format!("{} (5c7d73d)", env!("CARGO_PKG_VERSION")));
+        let printed = Cli::command().render_version();
+        assert_eq!(printed, format!("tollgate {}\n", *VERSION));
+    }
 }
