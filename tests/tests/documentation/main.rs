@@ -13,4 +13,5 @@ mod refusals;
 mod responses;
 mod setup;
 mod shell;
+mod workflows;
 mod yaml;

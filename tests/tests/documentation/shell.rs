@@ -1,48 +1,71 @@
 //! Shell blocks: bash can parse them, and every program in them is a known one: of the system, named by a
-//! page, or of this repository.
+//! page, or of this repository. Workflows and scripts are checked in the same way.
 
 use crate::code::{nodes, with_tree};
 use crate::pages::Block;
 use std::process::{Command, Stdio};
 use tollgate_tests::install::workspace;
+use tree_sitter::Node;
 
 /// Programs of the system, and those whose installation a page describes.
-const PROGRAMS: [&str; 31] = [
+const PROGRAMS: [&str; 50] = [
     ".",
     "apt-get",
+    "basename",
     "break",
     "cat",
     "cd",
     "chmod",
+    "cmp",
+    "command",
+    "continue",
+    "cosign",
     "cp",
     "curl",
+    "diff",
+    "dirname",
     "docker",
+    "echo",
     "egctl",
     "envoy",
+    "exit",
     "export",
+    "gh",
+    "git",
     "go",
     "grep",
+    "gzip",
     "helm",
     "install",
     "istioctl",
     "kubectl",
     "mkdir",
+    "mktemp",
     "mv",
     "oras",
     "pip",
+    "printf",
     "promtool",
     "python3",
     "redis-cli",
     "redis-server",
+    "rm",
+    "rustup",
     "sed",
     "service_cmd",
     "set",
+    "sha256sum",
+    "stripe",
     "sudo",
+    "tar",
     "xargs",
 ];
 
 /// Cargo's own commands.
-const CARGO: [&str; 6] = ["bench", "build", "clippy", "fmt", "install", "test"];
+const CARGO: [&str; 7] = ["bench", "build", "clippy", "doc", "fmt", "install", "test"];
+
+/// Commands of cargo that a page or a workflow installs.
+const INSTALLED: [&str; 2] = ["deny", "fuzz"];
 
 /// Checks a block without running it.
 pub fn check(block: &Block) -> Result<(), String> {
@@ -50,7 +73,9 @@ pub fn check(block: &Block) -> Result<(), String> {
     let commands = with_tree(&tree_sitter_bash::LANGUAGE.into(), &block.text, |root| {
         let commands =
             nodes(root).into_iter().filter(|node| ["command", "declaration_command"].contains(&node.kind()));
-        commands.map(|node| block.text[node.byte_range()].to_owned()).collect::<Vec<_>>()
+        // Assignments before the name of the program are skipped.
+        let start = |node: Node<'_>| node.child_by_field_name("name").unwrap_or(node).start_byte();
+        commands.map(|node| block.text[start(node)..node.end_byte()].to_owned()).collect::<Vec<_>>()
     });
     commands.iter().try_for_each(|command| check_command(command))
 }
@@ -71,15 +96,17 @@ fn syntax(text: &str) -> Result<(), String> {
     if out.status.success() { Ok(()) } else { Err(format!("bash: {}", String::from_utf8_lossy(&out.stderr))) }
 }
 
-/// Checks the program that a command runs. Assignments before its name are skipped.
+/// Checks the program that a command runs.
 fn check_command(command: &str) -> Result<(), String> {
-    let mut words =
-        command.split_whitespace().skip_while(|word| word.contains('=') && !word.starts_with('-'));
+    let mut words = command.split_whitespace();
     let program = words.next().unwrap_or_default();
     let subcommand = words.next().unwrap_or_default();
     let is_known = match program {
-        "cargo" => CARGO.contains(&subcommand) || subcommand == "fuzz" || is_cargo_alias(subcommand),
+        "cargo" => {
+            CARGO.contains(&subcommand) || INSTALLED.contains(&subcommand) || is_cargo_alias(subcommand)
+        }
         "tollgate" => is_tollgate_subcommand(subcommand),
+        script if script.contains('/') => workspace::file(script).is_file(),
         program => PROGRAMS.contains(&program),
     };
     if is_known { Ok(()) } else { Err(format!("unknown command `{program} {subcommand}`")) }
