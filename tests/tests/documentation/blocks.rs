@@ -1,16 +1,17 @@
 //! Every code block has a check for its language, and passes it.
 
 use crate::pages::{Block, all_blocks};
-use crate::{code, shell, yaml};
+use crate::{code, mermaid, shell, yaml};
 
 /// The check of a language. `Err` is the reason why it fails.
 type Rule = fn(&Block) -> Result<(), String>;
 
 /// The languages of the pages. Configurations of Envoy are also checked by Envoy, and set-up commands are
 /// run.
-const RULES: [(&str, Rule); 9] = [
+const RULES: [(&str, Rule); 10] = [
     ("console", shell::check_console),
     ("json", json),
+    ("mermaid", mermaid::check),
     ("python", code::python),
     ("sh", shell::check),
     ("text", text),
@@ -59,6 +60,11 @@ fn a_block_without_a_check_or_with_an_error_is_found() {
             "no plan defines a limit \"lost\"",
         ),
         ("http", "not a field\n", "not a header field"),
+        ("mermaid", "pie\n", "a kind of diagram"),
+        ("mermaid", "sequenceDiagram\nparticipant A\nA->>B: x\n", "B is no participant"),
+        ("mermaid", "sequenceDiagram\nparticipant A\nA->>A x\n", "line 3"),
+        ("mermaid", "flowchart TD\na{yes} --> b[(no]\n", "line 2"),
+        ("mermaid", "flowchart TD\na[one] --> b\n", "b has no text"),
         ("text", "```\n", "a fence"),
     ] {
         let error = check(&block(language, text)).expect_err(text);

@@ -1,17 +1,22 @@
 //! Everything that the README and the pages of `docs/` show is run, or parsed by the program that will read
-//! it: every command, every configuration, every link. A block without a check is a failure.
+//! it: every command, every configuration, every link. A block without a check is a failure. The same for the workflows in
+//! `.github`.
 
 mod alarms;
 mod billing;
 mod blocks;
 mod code;
+mod codes;
 mod envoy;
 mod links;
+mod logs;
+mod mermaid;
 mod pages;
 mod reference;
 mod refusals;
 mod responses;
 mod setup;
 mod shell;
+mod structure;
 mod workflows;
 mod yaml;

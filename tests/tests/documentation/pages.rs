@@ -52,12 +52,12 @@ pub struct Code {
     pub text: String,
 }
 
-/// Reads README.md, ARCHITECTURE.md and all pages of `docs/` and of its folders.
+/// Reads README.md, the other pages beside it, and all pages of `docs/` and of its folders.
 pub fn all() -> Vec<Page> {
     let mut docs = pages_of("docs");
     docs.sort_unstable();
-    let roots = ["README.md".to_owned(), "ARCHITECTURE.md".to_owned()];
-    roots.into_iter().chain(docs).map(|path| read(&path)).collect()
+    let roots = ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"];
+    roots.map(str::to_owned).into_iter().chain(docs).map(|path| read(&path)).collect()
 }
 
 fn pages_of(folder: &str) -> Vec<String> {
@@ -138,7 +138,7 @@ fn started(location: String, heading: &str, kind: &CodeBlockKind<'_>) -> Block {
 }
 
 /// Returns the anchor that GitHub gives a heading.
-fn anchor(heading: &str) -> String {
+pub fn anchor(heading: &str) -> String {
     let kept = heading
         .to_lowercase()
         .chars()

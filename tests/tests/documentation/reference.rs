@@ -106,3 +106,18 @@ fn the_documented_defaults_are_the_real_ones() {
     assert_eq!(without.len(), config::SECTION_NAMES.len(), "the page shows every section");
     assert_eq!(without, with);
 }
+
+/// The default of `authorized_parties` is no origin, with which no token could pass.
+#[test]
+fn an_origin_is_required_unless_tokens_need_not_name_one() {
+    let check = |require_azp: bool| {
+        let mut document = crate::yaml::readme_document();
+        let gate = document["plan_gate"].as_mapping_mut().expect("a section");
+        gate.remove("authorized_parties");
+        gate.insert("require_azp".into(), require_azp.into());
+        config::check(&serde_json::to_vec(&document).expect("JSON"))
+    };
+    let errors = check(true).expect_err("no token could pass");
+    assert!(errors[0].to_string().starts_with("plan_gate.authorized_parties: "), "{errors:?}");
+    assert_eq!(check(false), Ok(()));
+}

@@ -17,11 +17,12 @@ use tollgate_tests::fakes::server::unix_now;
 use tollgate_tests::fakes::stripe::FakeStripe;
 use tollgate_tests::fakes::stripe::model::{Customer, Price, Session, Subscription};
 use tollgate_tests::fakes::upstream::Backend;
-use tollgate_tests::install::workspace;
-use tollgate_tests::processes::envoy::{EXAMPLE_CLERK_WEBHOOK_SECRET, program, serving};
+use tollgate_tests::install::modules::Modules;
+use tollgate_tests::install::{release, workspace};
+use tollgate_tests::processes::envoy::{EXAMPLE_CLERK_WEBHOOK_SECRET, Standalone, program, serving};
 use tollgate_tests::processes::gateway::{WEBHOOK_PATH, WEBHOOK_SECRET};
 
-const HEADING: &str = "Put it in front of your service";
+const HEADING: &str = "Run it";
 /// The shipped listener's address in the README's commands.
 const SERVICE: &str = "http://127.0.0.1:8080";
 /// Maximum time until Envoy serves.
@@ -31,15 +32,19 @@ const DEADLINE: Duration = Duration::from_secs(60);
 async fn the_readmes_commands_set_up_a_working_gate() {
     let blocks: Vec<Block> = read("README.md").blocks;
     let blocks: Vec<_> = blocks.into_iter().filter(|b| b.heading == HEADING && b.language == "sh").collect();
-    let [layout, start, first_look, after_paying] = &blocks[..] else {
+    let [download, build, configure, _listen, start, refused, first_look, after_paying] = &blocks[..] else {
         panic!("{HEADING} has {} blocks of commands", blocks.len())
     };
     let (stripe, clerk, backend) =
         (FakeStripe::start().await, FakeClerk::start().await, Backend::start().await);
     clerk.put_user(User::new("user_ada"));
 
+    assert!(download.text.contains(&release::archive_name("x86_64-unknown-linux-gnu")), "{}", download.text);
+
     let setup = SetupDir::new();
-    let output = setup.run(&layout.text);
+    setup.run(&build.text);
+    require_in_archive(&setup.path("gateway"));
+    let output = setup.run(&configure.text);
     assert!(
         output.contains("secrets/clerk_secret_key.yaml"),
         "the lines to change are not printed: {output}"
@@ -58,7 +63,8 @@ async fn the_readmes_commands_set_up_a_working_gate() {
 
     let url = format!("http://{}", running.listener);
     let token = || clerk.token("user_ada").sign();
-    assert_eq!(responses::run(first_look, SERVICE, &url, &token()), 3);
+    assert_eq!(responses::run(refused, SERVICE, &url, ""), 2);
+    assert_eq!(responses::run(first_look, SERVICE, &url, &token()), 1);
 
     stripe.put(Price::new("price_123"));
     stripe.put(Customer::new("cus_ada"));
@@ -72,6 +78,31 @@ async fn the_readmes_commands_set_up_a_working_gate() {
         request.body(body).send().await.expect("a response").json().await.expect("JSON");
     assert_eq!((&response["status"], &response["plan"]), (&"processed".into(), &"pro".into()), "{response}");
     assert_eq!(responses::run(after_paying, SERVICE, &url, &token()), 1);
+}
+
+/// Checks that the archive of a release has each file that the commands for a checkout lay out.
+fn require_in_archive(gateway: &Path) {
+    let archive = tempfile::tempdir().expect("a directory");
+    release::lay_out(archive.path(), &Modules::build().files().map(Path::to_path_buf));
+    let folders = [gateway.to_owned(), gateway.join("secrets")];
+    let entries = folders.iter().flat_map(|folder| fs::read_dir(folder).expect("a folder"));
+    let paths: Vec<_> = entries.map(|entry| entry.expect("an entry").path()).collect();
+    assert_eq!(paths.len(), 8, "four modules, their configuration, and two examples in a folder: {paths:?}");
+    for path in paths {
+        let name = path.strip_prefix(gateway).expect("a path below");
+        assert!(archive.path().join(name).exists(), "the archive has no {}", name.display());
+    }
+}
+
+/// The README's commands get the same responses from both.
+#[test]
+fn the_shipped_plans_have_the_limits_of_the_readme() {
+    let limits = |document: serde_norway::Value| {
+        let plans = document["plans"].as_sequence().expect("plans").clone();
+        plans.into_iter().map(|plan| (plan["name"].clone(), plan["limits"].clone())).collect::<Vec<_>>()
+    };
+    let shipped = Standalone::load().document_of("plan_gate");
+    assert_eq!(limits(shipped), limits(crate::yaml::readme_document()));
 }
 
 /// A directory with the parts of a checkout that the commands need.

@@ -1,0 +1,45 @@
+//! The form of the pages: each says whom it is for, and long ones link their parts.
+
+use crate::pages::read;
+use tollgate_tests::install::workspace;
+
+/// The number of lines from which a page links its parts at its beginning.
+const LONG: usize = 180;
+
+/// Returns the pages of `docs/`. Its folders have a form of their own.
+fn paths() -> Vec<String> {
+    let listed = std::fs::read_dir(workspace::file("docs")).expect("docs/");
+    let names = listed.map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8"));
+    let mut paths: Vec<_> = names.filter(|name| name.ends_with(".md")).map(|n| format!("docs/{n}")).collect();
+    paths.sort_unstable();
+    paths
+}
+
+#[test]
+fn each_page_begins_with_whom_it_is_for() {
+    for path in paths() {
+        let text = workspace::text(&path);
+        let first = text.lines().skip(1).find(|line| !line.is_empty()).unwrap_or_default();
+        assert!(text.starts_with("# ") && first.starts_with("For "), "{path}: {first}");
+    }
+}
+
+#[test]
+fn long_pages_link_their_parts() {
+    let mut long = 0;
+    for path in paths() {
+        let text = workspace::text(&path);
+        if text.lines().count() < LONG {
+            continue;
+        }
+        long += 1;
+        let (beginning, _) = text.split_once("\n## ").expect("parts");
+        let linked: Vec<_> = read(&path).links.into_iter().map(|link| link.target).collect();
+        for heading in text.lines().filter_map(|line| line.strip_prefix("## ")) {
+            let link = format!("](#{}", crate::pages::anchor(&heading.replace('`', "")));
+            assert!(beginning.contains(&format!("{link})")), "{path} begins without a link to {heading:?}");
+        }
+        assert!(!linked.is_empty(), "{path}");
+    }
+    assert!(long >= 5, "only {long} pages are long");
+}
