@@ -5,7 +5,7 @@ use crate::harness::{Fate, Response, RunningRequest, Shop, ShopState, USER, chec
 use serde_json::{Value, json};
 use tollgate_tests::fakes::stripe::model::{Customer, Subscription};
 
-/// A number that is larger than that of the callouts of a checkout.
+/// More callouts than a checkout makes.
 const CALLOUTS: usize = 16;
 
 /// Runs requests in parallel: each in turn gets the result of one callout. Returns their responses.

@@ -5,6 +5,7 @@ use reqwest::{Method, Response};
 use serde_json::{Value, json};
 use std::time::Duration;
 use tollgate_tests::fakes::server::unix_now;
+use tollgate_tests::processes::gateway::Gateway;
 use tollgate_tests::windows::within_one_window;
 
 const HOUR_S: i64 = 3600;
@@ -102,15 +103,13 @@ async fn the_tightest_window_is_shown_and_every_window_must_have_room() {
     assert!(!read.headers().contains_key("ratelimit"), "and counts nothing else");
 }
 
-#[tokio::test]
-async fn a_request_refused_by_one_window_counts_in_none_and_windows_end() {
-    let gateway = shipped().await;
-    let token = gateway.token("user_burst", "free");
-    let burst = || gateway.get("/burst").bearer_auth(&token);
-    // Three a month, two a second: wherever the seconds start, three are served before the month is over.
+/// Sends requests of a user until the month's limit is reached. Returns how many were served, and how many
+/// were refused only until the end of a second.
+async fn use_up_month(gateway: &Gateway, user: &str) -> (u32, u32) {
+    let token = gateway.token(user, "free");
     let (mut served, mut refused_for_a_second) = (0, 0);
     loop {
-        let response = burst().send().await.expect("a response");
+        let response = gateway.get("/burst").bearer_auth(&token).send().await.expect("a response");
         if response.status() == 200 {
             served += 1;
             continue;
@@ -118,7 +117,7 @@ async fn a_request_refused_by_one_window_counts_in_none_and_windows_end() {
         assert_eq!(response.status(), 429);
         let retry_after: u64 = field(&response, "retry-after").parse().expect("seconds");
         if response.json::<Value>().await.expect("JSON")["per"] == "month" {
-            break;
+            return (served, refused_for_a_second);
         }
         refused_for_a_second += 1;
         assert_eq!(retry_after, 1);
@@ -126,9 +125,19 @@ async fn a_request_refused_by_one_window_counts_in_none_and_windows_end() {
             tokio::time::sleep(Duration::from_secs(retry_after)).await;
         }
     }
-    assert_eq!(served, 3);
-    assert!(
-        refused_for_a_second > 0,
-        "two a second were never used up: this machine is too slow for the test"
-    );
+}
+
+#[tokio::test]
+async fn a_request_refused_by_one_window_counts_in_none_and_windows_end() {
+    let gateway = shipped().await;
+    // Three a month, two a second: wherever the seconds start, three are served before the month is over. On a
+    // busy machine, the three of one user may fall into different seconds.
+    for user in 0..20 {
+        let (served, refused_for_a_second) = use_up_month(&gateway, &format!("user_burst_{user}")).await;
+        assert_eq!(served, 3);
+        if refused_for_a_second > 0 {
+            return;
+        }
+    }
+    panic!("two a second were never used up: this machine is too slow for the test");
 }
