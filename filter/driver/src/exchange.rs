@@ -109,8 +109,17 @@ impl<M> Exchange<M> {
         if self.stage == Stage::Held {
             self.stage = Stage::Replied;
         }
-        for (name, value) in std::mem::take(&mut self.respond_with) {
-            if let Err(HostError(status)) = host.set_response_header(name, value.as_bytes()) {
+        let fields = std::mem::take(&mut self.respond_with);
+        if fields.is_empty() {
+            return;
+        }
+        let replaces = host.response_may_have(&fields);
+        for (name, value) in fields {
+            let set = match replaces {
+                true => host.set_response_header(name, value.as_bytes()),
+                false => host.add_response_header(name, value.as_bytes()),
+            };
+            if let Err(HostError(status)) = set {
                 let detail = "the host did not set a header field of a response";
                 let alarm = Alarm::warning(AlarmCode::ResponseFieldRefused, detail);
                 raise(host, &alarm.with("field", name).with("status", status));
@@ -147,4 +156,28 @@ fn change_request<H: Host>(host: &mut H, forward: &Forward) -> Result<(), HostEr
         host.add_request_header(name, value)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::MemoryHost;
+
+    #[test]
+    fn the_fields_of_the_response_have_only_the_gateways_values() {
+        for (why, upstream) in [("the upstream has one", Some("1")), ("the upstream has none", None)] {
+            let mut host = MemoryHost::default();
+            let field = |value: &str| ("x-ratelimit-limit".to_owned(), value.as_bytes().to_vec());
+            host.request().response.extend(upstream.map(field));
+            let mut exchange = Exchange::new(1, ());
+            let respond_with = vec![("x-ratelimit-limit", "5".to_owned()), ("ratelimit", "r".to_owned())];
+            exchange.forward(&mut host, Forward { respond_with, ..Forward::default() });
+            exchange.respond(&mut host);
+            assert_eq!(
+                host.request().response,
+                [field("5"), ("ratelimit".to_owned(), b"r".to_vec())],
+                "{why}"
+            );
+        }
+    }
 }

@@ -151,6 +151,16 @@ pub trait Host {
     /// [`HostError`] if they are not removed.
     fn remove_request_trailer(&mut self, name: &[u8]) -> Result<(), HostError>;
 
+    /// Returns whether the response may have a header field of one of these names, which are in lower case.
+    /// Only if it has none, [`add_response_header`](Host::add_response_header) replaces nothing.
+    fn response_may_have(&mut self, fields: &[(&'static str, String)]) -> bool;
+
+    /// Adds a header field to the response, which has none of this name.
+    ///
+    /// # Errors
+    /// [`HostError`] if it is not added.
+    fn add_response_header(&mut self, name: &str, value: &[u8]) -> Result<(), HostError>;
+
     /// Replaces all response header fields named `name` with one field.
     ///
     /// # Errors

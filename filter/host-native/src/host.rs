@@ -285,6 +285,15 @@ impl Host for Native {
         headers::remove(self.stream()?, MapType::RequestTrailers, name)
     }
 
+    fn response_may_have(&mut self, fields: &[(&'static str, String)]) -> bool {
+        let is_one = |name: &[u8]| fields.iter().any(|(own, _)| own.as_bytes() == name);
+        self.stream().map_or(true, |stream| abi::may_have_header(stream, MapType::ResponseHeaders, is_one))
+    }
+
+    fn add_response_header(&mut self, name: &str, value: &[u8]) -> Result<(), HostError> {
+        headers::add(self.stream()?, MapType::ResponseHeaders, name, value)
+    }
+
     fn set_response_header(&mut self, name: &str, value: &[u8]) -> Result<(), HostError> {
         headers::set(self.stream()?, MapType::ResponseHeaders, name, value)
     }

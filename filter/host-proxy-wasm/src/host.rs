@@ -128,6 +128,15 @@ impl Host for ProxyWasm {
         Ok(headers::remove(MapType::REQUEST_TRAILERS, name)?)
     }
 
+    /// Always true: reading the map would cost more than replacing the fields does.
+    fn response_may_have(&mut self, _: &[(&'static str, String)]) -> bool {
+        true
+    }
+
+    fn add_response_header(&mut self, name: &str, value: &[u8]) -> Result<(), HostError> {
+        Ok(headers::add(MapType::RESPONSE_HEADERS, name, value)?)
+    }
+
     fn set_response_header(&mut self, name: &str, value: &[u8]) -> Result<(), HostError> {
         Ok(headers::set(MapType::RESPONSE_HEADERS, name, value)?)
     }

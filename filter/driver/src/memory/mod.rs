@@ -213,9 +213,19 @@ impl Host for MemoryHost {
         Ok(())
     }
 
-    fn set_response_header(&mut self, name: &str, value: &[u8]) -> Result<(), HostError> {
+    fn response_may_have(&mut self, fields: &[(&'static str, String)]) -> bool {
+        let response = &self.request().response;
+        fields.iter().any(|(name, _)| response.iter().any(|(present, _)| present == name))
+    }
+
+    fn add_response_header(&mut self, name: &str, value: &[u8]) -> Result<(), HostError> {
         self.request().response.push((name.to_owned(), value.to_vec()));
         Ok(())
+    }
+
+    fn set_response_header(&mut self, name: &str, value: &[u8]) -> Result<(), HostError> {
+        self.request().response.retain(|(present, _)| present != name);
+        self.add_response_header(name, value)
     }
 
     fn reply(&mut self, reply: Reply) -> Result<(), HostError> {

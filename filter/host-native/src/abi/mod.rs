@@ -113,10 +113,25 @@ pub(crate) fn record_histogram(stream: Stream, id: usize, value: u64) {
 
 /// Reads all fields of a map. Returns `None` if Envoy does not return them.
 pub(crate) fn header_map(stream: Stream, map: MapType) -> Option<HeaderMap> {
+    borrowed_fields(stream, map).map(|borrowed| copied(&borrowed))
+}
+
+/// Returns whether a map has a field whose name `is_one` accepts; true if Envoy does not return the fields.
+///
+/// For a lookup by name, Envoy indexes the map, and every later change must update the index. This reads the
+/// fields without one.
+pub(crate) fn may_have_header(stream: Stream, map: MapType, is_one: impl Fn(&[u8]) -> bool) -> bool {
+    let Some(borrowed) = borrowed_fields(stream, map) else { return true };
+    // SAFETY: Envoy keeps these bytes until the map is changed or the hook ends.
+    borrowed.iter().any(|field| is_one(unsafe { borrowed_bytes(field.key_ptr, field.key_length) }))
+}
+
+/// Returns the fields of a map in Envoy's memory, valid until the map is changed or the hook ends.
+fn borrowed_fields(stream: Stream, map: MapType) -> Option<Vec<EnvoyHeader>> {
     // SAFETY: `stream` is the one of the running hook.
     let count = unsafe { raw::envoy_dynamic_module_callback_http_get_headers_size(stream, map as u32) };
     if count == 0 {
-        return Some(HeaderMap::default());
+        return Some(Vec::new());
     }
     let mut borrowed = vec![EnvoyHeader::default(); count];
     // SAFETY: as above, and there is room for all fields: nothing changes the map in between.
@@ -125,7 +140,7 @@ pub(crate) fn header_map(stream: Stream, map: MapType) -> Option<HeaderMap> {
     } {
         return None;
     }
-    Some(copied(&borrowed))
+    Some(borrowed)
 }
 
 /// Copies header fields from Envoy's memory.
