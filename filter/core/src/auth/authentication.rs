@@ -92,13 +92,20 @@ impl Authentication {
         other_bytes: usize,
         now: Micros,
     ) -> AuthProgress<V> {
+        let mut looking_up = None;
         let (tokens, in_header, error) = match location::find(headers, state.cookie) {
             Ok(TokenLocation::Nothing) => (VecDeque::new(), false, TokenError::Missing),
             // Most requests have a token that is in the cache, and need no copy of it.
             Ok(TokenLocation::Bearer(token)) => match state.remembered(token, now) {
                 Some(Ok(value)) => return AuthProgress::Known(value),
                 Some(Err(error)) => (VecDeque::new(), true, error),
-                None => (VecDeque::from([token.to_vec()]), true, TokenError::Missing),
+                None => match Jws::parse(token) {
+                    Ok(jws) => {
+                        looking_up = Some((jws, false));
+                        (VecDeque::new(), true, TokenError::Missing)
+                    }
+                    Err(error) => (VecDeque::new(), true, error),
+                },
             },
             Ok(TokenLocation::Cookies(tokens)) => {
                 let (tokens, error) = newest_first(state, &tokens, now);
@@ -115,7 +122,7 @@ impl Authentication {
         let authentication = Box::new(Authentication {
             tokens,
             checks_left: SIGNATURES_MAX,
-            looking_up: None,
+            looking_up,
             verifying: None,
             error,
             keys_unavailable: false,
