@@ -27,6 +27,9 @@ pub(crate) const BEFORE_SUFFIX: &str = "@before";
 /// The suffix of a candidate with the dynamic module instead of the Wasm module.
 const NATIVE_SUFFIX: &str = "@native";
 
+/// The suffix of a candidate with the dynamic module of another build.
+const NATIVE_BEFORE_SUFFIX: &str = "@native@before";
+
 /// A server that is measured, with the processes and files that it needs.
 pub(crate) struct Candidate {
     pub(crate) name: String,
@@ -141,6 +144,18 @@ pub(crate) fn builds(options: &Options) -> Vec<Build> {
     builds
 }
 
+/// Returns the builds of the gate, each with the suffix of its candidates.
+fn gate_builds(options: &Options) -> Vec<(GateBuild, &'static str)> {
+    let wasm = builds(options).into_iter().map(|build| (GateBuild::Wasm(build.modules), build.suffix));
+    let native = GateBuild::Native(Modules::native().to_owned());
+    let mut builds: Vec<_> = wasm.chain([(native, NATIVE_SUFFIX)]).collect();
+    let before = options.before.as_ref().map(|dir| dir.join("libtollgate.so"));
+    if let Some(module) = before.filter(|module| module.is_file()) {
+        builds.push((GateBuild::Native(module), NATIVE_BEFORE_SUFFIX));
+    }
+    builds
+}
+
 /// Starts the candidates that the options select.
 pub(crate) async fn all(sessions: &Sessions, options: &Options) -> Vec<Candidate> {
     let mut all = vec![bare(sessions).await];
@@ -162,8 +177,7 @@ pub(crate) async fn all(sessions: &Sessions, options: &Options) -> Vec<Candidate
             all.push(native.expecting(200, field));
         }
     }
-    let wasm = builds(options).into_iter().map(|build| (GateBuild::Wasm(build.modules), build.suffix));
-    for (build, suffix) in wasm.chain([(GateBuild::Native, NATIVE_SUFFIX)]) {
+    for (build, suffix) in gate_builds(options) {
         for (name, about, standalone, requests, (status, field)) in gates(&build, sessions) {
             if options.wants(name) {
                 let name = format!("{name}{suffix}");

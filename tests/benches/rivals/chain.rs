@@ -3,6 +3,7 @@
 
 use serde_norway::Value;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use tollgate_tests::fakes::clerk::keys::{KeyPair, jwks};
 use tollgate_tests::install::modules::Modules;
 use tollgate_tests::processes::envoy::Standalone;
@@ -18,15 +19,15 @@ const PLENTY: u64 = 1_000_000_000;
 pub(crate) enum GateBuild {
     /// The Wasm module of these modules.
     Wasm(Modules),
-    /// The current dynamic module.
-    Native,
+    /// This dynamic module.
+    Native(PathBuf),
 }
 
 /// Returns the shipped configuration with direct responses and without an access log.
 fn shipped(build: &GateBuild) -> Standalone {
     let standalone = match build {
         GateBuild::Wasm(modules) => Standalone::wasm().modules(modules),
-        GateBuild::Native => Standalone::native().modules(Modules::build()),
+        GateBuild::Native(module) => Standalone::native().dynamic_module(module),
     };
     standalone
         .concurrency(1)

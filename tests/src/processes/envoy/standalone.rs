@@ -109,6 +109,15 @@ impl Standalone {
         self
     }
 
+    /// Sets the file of the dynamic module.
+    pub fn dynamic_module(mut self, file: &Path) -> Self {
+        for name in self.filters() {
+            let filter = filter_config(&mut self.config, &name);
+            *at(filter, "/dynamic_module_config/module/local/filename") = file.display().to_string().into();
+        }
+        self
+    }
+
     /// Removes the plugin filters that are still there: Envoy alone remains.
     pub fn without_modules(mut self) -> Self {
         http_filters(&mut self.config).retain(|filter| !is_ours(filter));
