@@ -52,6 +52,8 @@ pub struct MetricDefinition {
 pub enum MetricKind {
     /// A count that only increases.
     Counter,
+    /// A counter of events of most requests. A host may write what it has counted with a delay of a second.
+    FrequentCounter,
     /// Samples of a size or a duration, with the unit at the end of the name.
     Histogram,
 }

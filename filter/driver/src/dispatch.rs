@@ -157,6 +157,13 @@ impl<F: Filter, H: Host> Dispatch<F, H> {
         }
     }
 
+    /// Writes what a filter has counted since its last tick.
+    pub fn tick(&mut self, host: &mut H, filter_id: u32) {
+        if let Some(filter) = self.filters.get_mut(&filter_id) {
+            filter.metrics.write_counts(host);
+        }
+    }
+
     /// Ends the context of a request or of a filter.
     pub fn end_context(&mut self, host: &mut H, context_id: u32) {
         match self.exchanges.remove(&context_id) {
@@ -173,6 +180,7 @@ impl<F: Filter, H: Host> Dispatch<F, H> {
                 }
             }
             None => {
+                self.tick(host, context_id);
                 self.filters.remove(&context_id);
                 self.pending.remove_owner(context_id);
             }

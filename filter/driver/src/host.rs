@@ -61,8 +61,13 @@ pub trait Host {
     /// [`HostError`] if the host rejects it.
     fn define_metric(&mut self, kind: MetricKind, name: &str) -> Result<u32, HostError>;
 
-    /// Adds one to a counter.
-    fn increment_metric(&mut self, metric: u32);
+    /// Adds `by` to a counter.
+    fn increment_metric(&mut self, metric: u32, by: u64);
+
+    /// Requests that [`Dispatch::tick`](crate::Dispatch::tick) is called every second for the filter that is
+    /// being configured, so that frequent counters are written then. Returns false if this host writes each
+    /// count at once.
+    fn start_ticks(&mut self) -> bool;
 
     /// Adds a value to a histogram.
     fn record_metric(&mut self, metric: u32, value: u64);

@@ -2,15 +2,23 @@
 
 use crate::host::{Host, raise};
 use tollgate_core::alarm::{Alarm, AlarmCode};
-use tollgate_core::report::{MetricDefinition, MetricId, Report};
+use tollgate_core::report::{MetricDefinition, MetricId, MetricKind, Report};
 
 /// The maximum number of metrics that a worker may define.
 pub const METRICS_MAX: usize = 4096;
 
-/// The host's IDs of a worker's metrics, in the worker's order; `None` where the host rejected the
-/// definition.
+/// A worker's metrics, in the worker's order; `None` where the host rejected the definition.
 #[derive(Debug, Default)]
-pub(crate) struct DefinedMetrics(Vec<Option<u32>>);
+pub(crate) struct DefinedMetrics(Vec<Option<DefinedMetric>>);
+
+/// A metric that the host knows.
+#[derive(Debug)]
+struct DefinedMetric {
+    /// The host's ID.
+    id: u32,
+    /// The count that is not written yet; `None` if each count is written at once.
+    unwritten: Option<u64>,
+}
 
 impl DefinedMetrics {
     /// Defines all metrics. One that the host rejects is left out, with an alarm: the gateway works without
@@ -25,6 +33,8 @@ impl DefinedMetrics {
                 definitions.len()
             ));
         }
+        let is_frequent = |definition: &MetricDefinition| definition.kind == MetricKind::FrequentCounter;
+        let has_ticks = definitions.iter().any(is_frequent) && host.start_ticks();
         let define = |definition: &MetricDefinition| {
             let id = host.define_metric(definition.kind, &definition.name);
             if let Err(error) = id {
@@ -32,32 +42,45 @@ impl DefinedMetrics {
                 let alarm = Alarm::warning(AlarmCode::MetricRefused, detail);
                 raise(host, &alarm.with("metric", definition.name.as_str()).with("status", error.0));
             }
-            id.ok()
+            let unwritten = (has_ticks && is_frequent(definition)).then_some(0);
+            id.ok().map(|id| DefinedMetric { id, unwritten })
         };
         Ok(DefinedMetrics(definitions.iter().map(define).collect()))
     }
 
-    /// Writes the reports to the host, in order.
-    pub(crate) fn report<H: Host>(&self, host: &mut H, reports: Vec<Report>) {
+    /// Writes the reports to the host, in order. Frequent counters wait for [`DefinedMetrics::write_counts`]
+    /// if the host calls that regularly: a call for each count would be a noticeable part of a request's
+    /// cost.
+    pub(crate) fn report<H: Host>(&mut self, host: &mut H, reports: Vec<Report>) {
         for report in reports {
             match report {
                 Report::Line(level, line) => host.log(level, &line),
-                Report::Count(id) => {
-                    if let Some(metric) = self.get(id) {
-                        host.increment_metric(metric);
-                    }
-                }
+                Report::Count(id) => match self.get_mut(id) {
+                    Some(DefinedMetric { unwritten: Some(count), .. }) => *count = count.saturating_add(1),
+                    Some(DefinedMetric { id, unwritten: None }) => host.increment_metric(*id, 1),
+                    None => {}
+                },
                 Report::Record(id, value) => {
-                    if let Some(metric) = self.get(id) {
-                        host.record_metric(metric, value);
+                    if let Some(metric) = self.get_mut(id) {
+                        host.record_metric(metric.id, value);
                     }
                 }
             }
         }
     }
 
-    fn get(&self, id: MetricId) -> Option<u32> {
-        self.0.get(id.0).copied().flatten()
+    /// Writes the frequent counters to the host.
+    pub(crate) fn write_counts<H: Host>(&mut self, host: &mut H) {
+        for metric in self.0.iter_mut().flatten() {
+            let count = metric.unwritten.as_mut().map_or(0, std::mem::take);
+            if count > 0 {
+                host.increment_metric(metric.id, count);
+            }
+        }
+    }
+
+    fn get_mut(&mut self, id: MetricId) -> Option<&mut DefinedMetric> {
+        self.0.get_mut(id.0)?.as_mut()
     }
 }
 
@@ -65,7 +88,7 @@ impl DefinedMetrics {
 mod tests {
     use super::*;
     use crate::memory::MemoryHost;
-    use tollgate_core::report::{Level, MetricKind};
+    use tollgate_core::report::Level;
 
     fn counter(name: &str) -> MetricDefinition {
         MetricDefinition { kind: MetricKind::Counter, name: name.to_owned() }
@@ -75,7 +98,7 @@ mod tests {
     fn metrics_are_counted_under_the_hosts_ids() {
         let mut host = MemoryHost::default();
         let histogram = MetricDefinition { kind: MetricKind::Histogram, name: "sync_ms".to_owned() };
-        let metrics = DefinedMetrics::define(&mut host, &[counter("a"), histogram]).unwrap();
+        let mut metrics = DefinedMetrics::define(&mut host, &[counter("a"), histogram]).unwrap();
         metrics.report(
             &mut host,
             vec![
@@ -88,6 +111,24 @@ mod tests {
         assert_eq!((host.count("a"), host.samples("sync_ms")), (Some(1), Some(&[42][..])));
         assert_eq!((host.count("b"), host.samples("b")), (None, None), "an unknown one");
         assert_eq!(host.take_lines(), [(Level::Warn, "{}".to_owned())]);
+    }
+
+    #[test]
+    fn only_frequent_counts_wait_and_only_on_a_host_with_ticks() {
+        for ticks in [false, true] {
+            let mut host = MemoryHost::default();
+            host.ticks = ticks;
+            let frequent = MetricDefinition { kind: MetricKind::FrequentCounter, ..counter("frequent") };
+            let mut metrics = DefinedMetrics::define(&mut host, &[counter("rare"), frequent]).unwrap();
+            for _ in 0..3 {
+                metrics.report(&mut host, vec![Report::Count(MetricId(0)), Report::Count(MetricId(1))]);
+            }
+            assert_eq!(host.count("rare"), Some(3));
+            assert_eq!(host.count("frequent"), Some(if ticks { 0 } else { 3 }));
+            metrics.write_counts(&mut host);
+            metrics.write_counts(&mut host);
+            assert_eq!((host.count("rare"), host.count("frequent")), (Some(3), Some(3)), "each once");
+        }
     }
 
     #[test]

@@ -42,7 +42,7 @@ pub(crate) fn run_request<T>(
     catch_unwind(AssertUnwindSafe(hook)).unwrap_or_else(|_| {
         let panics = registry::get(request.filter_id()).and_then(|filter| filter.panics);
         if let Some(id) = panics.and_then(|id| usize::try_from(id).ok()) {
-            abi::increment_counter(stream, id);
+            abi::increment_counter(stream, id, 1);
         }
         let request_id = request.request_id();
         let mut host = Native::request(stream, request_id);

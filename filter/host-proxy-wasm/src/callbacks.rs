@@ -65,6 +65,11 @@ impl<F: Filter> Callbacks<F> {
         self.ended(CalloutToken::Grpc(token), || read_grpc_close(grpc_status));
     }
 
+    /// Handles a tick, which only filters get.
+    pub fn tick(&mut self, context_id: u32) {
+        self.0.tick(&mut ProxyWasm, context_id);
+    }
+
     /// Handles the end of a context.
     pub fn delete(&mut self, context_id: u32) {
         self.0.end_context(&mut ProxyWasm, context_id);

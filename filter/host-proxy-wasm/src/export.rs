@@ -120,6 +120,10 @@ macro_rules! export_filter {
                 u32::from($crate::export::enter(&CALLBACKS, false, configure))
             }
             #[unsafe(no_mangle)]
+            extern "C" fn proxy_on_tick(context_id: u32) {
+                $crate::export::enter(&CALLBACKS, (), |callbacks| callbacks.tick(context_id));
+            }
+            #[unsafe(no_mangle)]
             extern "C" fn proxy_on_delete(context_id: u32) {
                 $crate::export::enter(&CALLBACKS, (), |callbacks| callbacks.delete(context_id));
             }

@@ -9,6 +9,9 @@ use tollgate_core::report::{Level, MetricKind};
 use tollgate_core::time::Micros;
 use tollgate_driver::{HeadersError, Host, HostError, SharedValue};
 
+/// How often counts are written. Envoy flushes its own statistics every five seconds by default.
+const TICK_PERIOD_MS: u32 = 1_000;
+
 /// Envoy, seen from a Wasm module.
 #[derive(Clone, Copy, Debug)]
 pub struct ProxyWasm;
@@ -40,14 +43,18 @@ impl Host for ProxyWasm {
 
     fn define_metric(&mut self, kind: MetricKind, name: &str) -> Result<u32, HostError> {
         let kind = match kind {
-            MetricKind::Counter => 0,
+            MetricKind::Counter | MetricKind::FrequentCounter => 0,
             MetricKind::Histogram => 2,
         };
         Ok(abi::define_metric(kind, name.as_bytes())?)
     }
 
-    fn increment_metric(&mut self, metric: u32) {
-        abi::increment_metric(metric, 1);
+    fn increment_metric(&mut self, metric: u32, by: u64) {
+        abi::increment_metric(metric, i64::try_from(by).unwrap_or(i64::MAX));
+    }
+
+    fn start_ticks(&mut self) -> bool {
+        abi::set_tick_period(TICK_PERIOD_MS).ok().is_ok()
     }
 
     fn record_metric(&mut self, metric: u32, value: u64) {

@@ -308,6 +308,7 @@ fn unused(linker: &mut Linker<State>) -> Linked {
             OK
         },
     )?;
+    linker.func_wrap("env", "proxy_set_tick_period_milliseconds", |_: u32| OK)?;
     linker.func_wrap("env", "proxy_increment_metric", |_: u32, _: i64| OK)?;
     linker.func_wrap("env", "proxy_record_metric", |_: u32, _: i64| OK)?;
     linker.func_wrap("env", "proxy_get_status", |_: u32, _: u32, _: u32| NOT_FOUND)?;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
+use tollgate_tests::processes::envoy::Stats;
 use tollgate_tests::processes::gateway::Gateway;
 
 const CLIENTS: usize = 64;
@@ -61,9 +62,11 @@ async fn sixty_four_concurrent_clients_get_exactly_the_plans_limit() {
         let counts = rush(&mut connections, &gateway.token(&format!("user_round{round}"), "pro")).await;
         assert_eq!(counts, BTreeMap::from([(200, 100), (429, refused)]), "round {round}");
     }
-    let stats = gateway.envoy.stats().await;
+    let admitted = (100 * ROUNDS) as u64;
+    let allowed = |stats: &Stats| stats.plugin("tollgate.gate.rule.ask.allowed");
+    let stats = gateway.envoy.stats_until("count of all", |stats| allowed(stats) >= admitted).await;
     let served = |worker| stats.value(&format!("listener.127.0.0.1_0.worker_{worker}.downstream_cx_total"));
     assert!(served(0) > 0 && served(1) > 0, "both workers served some of them");
-    assert_eq!(stats.plugin("tollgate.gate.rule.ask.allowed"), (100 * ROUNDS) as u64);
+    assert_eq!(allowed(&stats), admitted);
     assert_eq!(stats.plugin("tollgate.gate.counters.store_failed"), 0);
 }

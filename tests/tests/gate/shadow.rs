@@ -1,6 +1,7 @@
 //! Tests that with `shadow: true` all requests are decided and counted, but none is refused.
 
 use crate::shared::with_rules;
+use tollgate_tests::processes::envoy::Stats;
 use tollgate_tests::processes::gateway::Gateway;
 
 #[tokio::test]
@@ -28,7 +29,8 @@ async fn in_shadow_mode_requests_to_be_refused_pass_and_are_counted() {
         [""; 0],
         "clients cannot set identity fields in shadow mode either"
     );
-    let stats = gateway.envoy.stats().await;
+    let allowed = |stats: &Stats| stats.plugin("tollgate.gate.rule.ask.allowed");
+    let stats = gateway.envoy.stats_until("five permitted requests", |stats| allowed(stats) >= 5).await;
     let counted = |name: &str| stats.plugin(&format!("tollgate.gate.{name}"));
     assert_eq!(counted("rule.ask.allowed"), 5);
     assert_eq!(counted("rule.ask.shadowed"), 3, "two over the limit, one without a token");

@@ -7,7 +7,7 @@ use tollgate_tests::fakes::clerk::billing::ClerkEvent;
 use tollgate_tests::fakes::faults::{Fault, on};
 use tollgate_tests::fakes::stripe::model::{Customer, Price, Subscription};
 use tollgate_tests::fakes::upstream::{Backend, Certificate};
-use tollgate_tests::processes::envoy::{Envoy, Standalone};
+use tollgate_tests::processes::envoy::{Envoy, Standalone, Stats};
 use tollgate_tests::processes::gateway::{CLERK_WEBHOOK_PATH, Gateway, WEBHOOK_PATH};
 
 /// Causes the events, and returns the metrics that Envoy exports afterwards.
@@ -24,6 +24,9 @@ pub async fn exported_after_all_events() -> Exported {
     deliveries(&gateway).await;
     deliveries_of_clerk(&gateway).await;
     billing(&gateway).await;
+    // The Wasm modules write the counts of permitted requests once a second.
+    let allowed = |stats: &Stats| stats.plugin("tollgate.gate.rule.ask.allowed");
+    gateway.envoy.stats_until("counts of permitted requests", |stats| allowed(stats) >= 6).await;
     let exported = Exported::by(&gateway.envoy).await;
     exported.and(Exported::by(&with_an_impostor_as_clerk(&gateway).await).await)
 }

@@ -114,15 +114,27 @@ impl GateMetrics {
 
     /// Returns all metrics, in the order of their ids.
     pub(crate) fn definitions(&self) -> Vec<MetricDefinition> {
-        let events = EVENTS.iter().map(|(_, name)| format!("tollgate.gate.{name}"));
-        let codes =
-            TokenCode::ALL.iter().map(|code| format!("tollgate.gate.token_refused.{}", code.as_str()));
-        let decisions = self.rules.iter().flat_map(|rule| {
-            DECISIONS.iter().map(move |(_, name)| format!("tollgate.gate.rule.{rule}.{name}"))
+        let events = EVENTS.iter().map(|(event, name)| {
+            let is_frequent = *event == GateEvent::CacheHit;
+            counter(is_frequent, format!("tollgate.gate.{name}"))
         });
-        let names = events.chain(codes).chain(decisions);
-        names.map(|name| MetricDefinition { kind: MetricKind::Counter, name }).collect()
+        let codes = TokenCode::ALL
+            .iter()
+            .map(|code| counter(false, format!("tollgate.gate.token_refused.{}", code.as_str())));
+        let decisions = self.rules.iter().flat_map(|rule| {
+            DECISIONS.iter().map(move |(decision, name)| {
+                let is_frequent = *decision == GateDecision::Allowed;
+                counter(is_frequent, format!("tollgate.gate.rule.{rule}.{name}"))
+            })
+        });
+        events.chain(codes).chain(decisions).collect()
     }
+}
+
+/// Returns a counter. What operators act on is counted at once, so only permitted requests are frequent.
+fn counter(is_frequent: bool, name: String) -> MetricDefinition {
+    let kind = if is_frequent { MetricKind::FrequentCounter } else { MetricKind::Counter };
+    MetricDefinition { kind, name }
 }
 
 #[cfg(test)]

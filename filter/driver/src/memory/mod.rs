@@ -43,6 +43,8 @@ pub struct MemoryHost {
     pub swaps_to_lose: u32,
     /// The actions of another worker just before the next swap of a new value.
     pub before_first_swap: Interruption,
+    /// Whether it calls [`Dispatch::tick`](crate::Dispatch::tick), so that frequent counts are added up.
+    pub ticks: bool,
     /// The requests, by context.
     pub requests: BTreeMap<u32, MemoryRequest>,
     /// The context of the current request.
@@ -124,10 +126,14 @@ impl Host for MemoryHost {
         Ok(id)
     }
 
-    fn increment_metric(&mut self, metric: u32) {
+    fn increment_metric(&mut self, metric: u32, by: u64) {
         if let Some(metric) = self.metric(metric) {
-            metric.count = metric.count.saturating_add(1);
+            metric.count = metric.count.saturating_add(by);
         }
+    }
+
+    fn start_ticks(&mut self) -> bool {
+        self.ticks
     }
 
     fn record_metric(&mut self, metric: u32, value: u64) {

@@ -89,11 +89,11 @@ pub(crate) fn define_histogram(config: FilterConfig, name: &str) -> Result<usize
     if result == METRIC_SUCCESS { Ok(id) } else { Err(result) }
 }
 
-/// Adds one to a counter of the stream's filter.
-pub(crate) fn increment_counter(stream: Stream, id: usize) {
+/// Adds `by` to a counter of the stream's filter.
+pub(crate) fn increment_counter(stream: Stream, id: usize, by: u64) {
     // SAFETY: `stream` is the one of the running hook; Envoy rejects an unknown ID.
     let _ = unsafe {
-        raw::envoy_dynamic_module_callback_http_filter_increment_counter(stream, id, ptr::null_mut(), 0, 1)
+        raw::envoy_dynamic_module_callback_http_filter_increment_counter(stream, id, ptr::null_mut(), 0, by)
     };
 }
 

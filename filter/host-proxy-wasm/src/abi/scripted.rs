@@ -60,6 +60,7 @@ pub(crate) enum Event {
     Defined(u32, String),
     Recorded(u32, u64),
     Incremented(u32, i64),
+    TicksStarted { period_ms: u32 },
 }
 
 thread_local! {
@@ -274,6 +275,10 @@ pub(crate) fn record_metric(id: u32, value: u64) -> Status {
 
 pub(crate) fn increment_metric(id: u32, offset: i64) -> Status {
     done("increment_metric", Event::Incremented(id, offset))
+}
+
+pub(crate) fn set_tick_period(period_ms: u32) -> Status {
+    done("set_tick_period_milliseconds", Event::TicksStarted { period_ms })
 }
 
 pub(crate) fn random_bytes() -> Result<[u8; 16], Status> {

@@ -98,6 +98,7 @@ unsafe extern "C" {
     ) -> u32;
     fn proxy_define_metric(kind: u32, name: *const u8, name_size: usize, id: *mut u32) -> u32;
     safe fn proxy_record_metric(id: u32, value: u64) -> u32;
+    safe fn proxy_set_tick_period_milliseconds(period_ms: u32) -> u32;
     safe fn proxy_increment_metric(id: u32, offset: i64) -> u32;
 }
 
@@ -311,6 +312,11 @@ pub(crate) fn record_metric(id: u32, value: u64) -> Status {
 
 pub(crate) fn increment_metric(id: u32, offset: i64) -> Status {
     Status(proxy_increment_metric(id, offset))
+}
+
+/// Makes the host call `proxy_on_tick` for the filter that is being configured.
+pub(crate) fn set_tick_period(period_ms: u32) -> Status {
+    Status(proxy_set_tick_period_milliseconds(period_ms))
 }
 
 /// Returns sixteen random bytes of the host.

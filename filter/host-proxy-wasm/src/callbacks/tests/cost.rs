@@ -98,17 +98,15 @@ const ADD_FIELD: &str = "add_header_map_value";
 const SET_FIELD: &str = "replace_header_map_value";
 
 #[test]
-fn a_request_with_a_cached_token_costs_fourteen_calls() {
+fn a_request_with_a_cached_token_costs_twelve_calls() {
     let mut dispatch = gate();
     calls(&mut dispatch, 10, "/ask", &[]);
     let counted = calls(&mut dispatch, 11, "/ask", &[]);
     let want = [
         "get_header_map_pairs",
         "get_current_time_nanoseconds",
-        "increment_metric",
         "get_shared_data",
         "set_shared_data",
-        "increment_metric",
         ADD_FIELD,
         ADD_FIELD,
         ADD_FIELD,
@@ -123,7 +121,35 @@ fn a_request_with_a_cached_token_costs_fourteen_calls() {
         "to the upstream user, session, plan; and five RateLimit fields of the response"
     );
     let uncounted = calls(&mut dispatch, 12, "/me", &[]);
-    assert_eq!(uncounted.len(), 7, "{uncounted:?}");
+    assert_eq!(uncounted.len(), 5, "{uncounted:?}");
+}
+
+#[test]
+fn permitted_requests_are_counted_at_the_next_tick_or_at_the_end_of_the_filter() {
+    let mut dispatch = gate();
+    assert!(scripted::events().contains(&Event::TicksStarted { period_ms: 1_000 }));
+    calls(&mut dispatch, 10, "/ask", &[]);
+    let counts = || {
+        let events = scripted::events().into_iter();
+        let increments = events.filter_map(|event| match event {
+            Event::Incremented(_, by) => Some(by),
+            _ => None,
+        });
+        increments.collect::<Vec<_>>()
+    };
+    assert_eq!(counts(), [1], "only the token that was not in the cache is counted at once");
+    calls(&mut dispatch, 11, "/ask", &[]);
+    calls(&mut dispatch, 12, "/ask", &[]);
+    assert_eq!(counts(), [0; 0]);
+    dispatch.tick(ROOT);
+    assert_eq!(counts(), [2, 3], "two cached tokens, three permitted requests");
+    dispatch.tick(ROOT);
+    assert_eq!(counts(), [0; 0], "each once");
+    calls(&mut dispatch, 13, "/me", &[]);
+    dispatch.delete(ROOT);
+    assert_eq!(counts(), [1, 1]);
+    dispatch.tick(ROOT);
+    assert_eq!(counts(), [0; 0], "the filter has ended");
 }
 
 #[test]
