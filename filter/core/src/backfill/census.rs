@@ -12,18 +12,16 @@ use crate::clerk::api::{BackendApi, ClerkApiError};
 use crate::clerk::billing::item_list::ItemPage;
 use crate::clerk::metadata::Record;
 use crate::clerk::user_list::{self, SubjectListKind};
-use crate::config::note_keys::OWNER_KEY;
 use crate::http::{Callout, Outcome};
 use crate::ids::{CustomerId, Subject, SubscriptionId};
 use crate::machine::CallId;
 use crate::sorted::{SortedMap, SortedSet};
 use crate::stripe::api::{Searched, StripeApi};
 use crate::stripe::outcome::StripeResponse;
-use crate::stripe::search::SearchResult;
 use crate::stripe::subscription::{Subscription, SubscriptionPage};
 use crate::sync::{
-    ApiRequest, Claims, ListSessions, NamedSubject, Service, SessionClaims, SessionsResponse, SyncError,
-    SyncState, Via, object_in,
+    ApiRequest, Claims, ListSessions, NamedSubject, SearchSubject, Service, SessionClaims, SessionsResponse,
+    SyncError, SyncState, Via, object_in,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -35,9 +33,6 @@ const LOOKUPS_MAX: usize = 16;
 
 /// The maximum number of a subject's customers to keep whose subscriptions have all ended.
 const ENDED_CUSTOMERS_MAX: usize = 16;
-
-/// The maximum number of pages to read of one search.
-const SEARCH_PAGES_MAX: usize = 10;
 
 /// A census in progress.
 #[derive(Debug, Default)]
@@ -84,7 +79,7 @@ enum CensusRequest {
     Members { kind: SubjectListKind, offset: usize },
     BillingItems { offset: usize },
     Session(PendingLookup),
-    Search { what: Searched, subject: Subject, page: Option<String>, pages: usize },
+    Search(SearchSubject),
 }
 
 impl Census {
@@ -103,16 +98,8 @@ impl Census {
             }
             Scope::Subject(subject) => {
                 census.candidates.entry(subject.clone()).or_default();
-                let searched = [Searched::Customers, Searched::Subscriptions].into_iter();
-                searched
-                    .filter(|_| settings.reads_stripe)
-                    .map(|what| CensusRequest::Search {
-                        what,
-                        subject: subject.clone(),
-                        page: None,
-                        pages: 0,
-                    })
-                    .collect()
+                let searches = settings.reads_stripe.then(|| SearchSubject::both(&subject));
+                searches.into_iter().flatten().map(CensusRequest::Search).collect()
             }
         };
         let calls = requests.into_iter().map(|request| census.start(state, request)).collect();
@@ -179,9 +166,7 @@ impl Census {
             CensusRequest::Members { kind, offset } => user_list::list(clerk, *kind, *offset),
             CensusRequest::BillingItems { offset } => clerk.list_billing_items(*offset),
             CensusRequest::Session(pending) => stripe.list_checkout_sessions(&pending.subscription),
-            CensusRequest::Search { what, subject, page, .. } => {
-                stripe.search(*what, &query(state, *what, subject), page.as_deref())
-            }
+            CensusRequest::Search(request) => request.callout(&state.settings, ""),
         };
         let call = CallId(self.calls);
         self.calls = self.calls.saturating_add(1);
@@ -236,20 +221,13 @@ impl Census {
                 self.store_session(state, pending, outcome)?;
                 Ok(None)
             }
-            CensusRequest::Search { what, subject, pages, .. } => {
-                let page =
-                    object_in(what.endpoint(), StripeResponse::from_outcome(outcome, SearchResult::parse))?
-                        .unwrap_or_default();
+            CensusRequest::Search(request) => {
+                let page = request.read(&state.settings, outcome)?;
                 self.skipped.extend(page.skipped);
-                let ties = self.candidates.entry(subject.clone()).or_default();
-                ties.trusted |= what == Searched::Customers && !page.customers.is_empty();
+                let ties = self.candidates.entry(request.subject.clone()).or_default();
+                ties.trusted |= request.what == Searched::Customers && !page.customers.is_empty();
                 ties.live.extend(page.customers);
-                let pages = pages.saturating_add(1);
-                match page.next {
-                    Some(_) if pages >= SEARCH_PAGES_MAX => Err(SyncError::TooMany),
-                    Some(next) => Ok(Some(CensusRequest::Search { what, subject, page: Some(next), pages })),
-                    None => Ok(None),
-                }
+                Ok(request.next(page.next)?.map(CensusRequest::Search))
             }
         }
     }
@@ -372,22 +350,6 @@ fn failure(error: &SyncError) -> BackfillError {
         },
         _ => failure,
     }
-}
-
-/// Returns the search query for objects whose metadata names a subject; for subscriptions, it includes the
-/// note.
-fn query(state: &SyncState, what: Searched, subject: &Subject) -> String {
-    let keys = &state.settings.subject_keys;
-    let keys = match subject {
-        Subject::User(_) => &keys.user,
-        Subject::Organization(_) => &keys.organization,
-    };
-    let note = (what == Searched::Subscriptions).then_some(OWNER_KEY);
-    let clause = |key: &str| {
-        let key = key.replace('\\', "\\\\").replace('\'', "\\'");
-        format!("metadata['{key}']:'{subject}'")
-    };
-    keys.iter().map(String::as_str).chain(note).map(clause).collect::<Vec<_>>().join(" OR ")
 }
 
 fn bounded(so_far: usize, more: usize) -> Result<usize, SyncError> {

@@ -18,7 +18,7 @@ use crate::sorted::SortedSet;
 use crate::stripe::api::Searched;
 use crate::stripe::customer::Customer;
 use crate::stripe::outcome::StripeResponse;
-use crate::stripe::search::SearchResult;
+use crate::stripe::search::{SearchResult, metadata_clause};
 use crate::stripe::write::is_replayed;
 use crate::sync::SubjectAccount;
 
@@ -188,7 +188,7 @@ async fn exists(cx: &BillingContext, customer: &CustomerId) -> Result<bool, Bill
 /// no customers. Stripe does not offer search in every country, and for a day the idempotency key alone
 /// prevents a second customer.
 async fn search(cx: &BillingContext) -> Vec<CustomerId> {
-    let query = format!("metadata['{}']:'{}'", escape(cx.subject_key()), escape(cx.subject.as_str()));
+    let query = metadata_clause(cx.subject_key(), cx.subject.as_str());
     let callout = cx.stripe().search(Searched::Customers, &query, None);
     let endpoint = Searched::Customers.endpoint();
     match cx.read(endpoint, callout, SearchResult::parse).await {
@@ -205,9 +205,4 @@ async fn search(cx: &BillingContext) -> Vec<CustomerId> {
             Vec::new()
         }
     }
-}
-
-/// Escapes text for a query (<https://docs.stripe.com/search#query-fields-for-customers>).
-fn escape(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('\'', "\\'")
 }

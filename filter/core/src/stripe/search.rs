@@ -1,4 +1,4 @@
-//! Results of Stripe's search: the customers that match, or whose subscriptions match.
+//! Stripe's search: queries for metadata, and the customers that match, or whose subscriptions match.
 
 use super::object::UnreadableError;
 use super::wire::{self, Object};
@@ -6,6 +6,13 @@ use crate::ids::CustomerId;
 
 /// The maximum length of the next page's token, in bytes.
 const TOKEN_BYTES_MAX: usize = 4 * 1024;
+
+/// Returns the clause of a query for objects with this value in their metadata
+/// (<https://docs.stripe.com/search#search-query-language>).
+pub(crate) fn metadata_clause(key: &str, value: &str) -> String {
+    let escape = |text: &str| text.replace('\\', "\\\\").replace('\'', "\\'");
+    format!("metadata['{}']:'{}'", escape(key), escape(value))
+}
 
 /// One page of results.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -56,6 +63,12 @@ mod tests {
 
     fn parse(page: serde_json::Value) -> Result<SearchResult, UnreadableError> {
         SearchResult::parse(page.to_string().as_bytes())
+    }
+
+    #[test]
+    fn quotes_and_backslashes_are_escaped_in_a_query() {
+        assert_eq!(metadata_clause("clerk_user_id", "user_1"), "metadata['clerk_user_id']:'user_1'");
+        assert_eq!(metadata_clause(r"a'b\c", "'"), r"metadata['a\'b\\c']:'\''");
     }
 
     #[test]

@@ -21,7 +21,9 @@ mod state;
 mod subject;
 mod trigger;
 
-pub(crate) use api_request::{ApiRequest, ListSessions, NoteOwner, SessionsResponse, object_in};
+pub(crate) use api_request::{
+    ApiRequest, ListSessions, NoteOwner, SearchSubject, SessionsResponse, object_in,
+};
 pub(crate) use changed_subjects::ChangedSubject;
 pub(crate) use deadline::Deadline;
 pub(crate) use engine::{PlanSync, SyncProgress, SyncResult};

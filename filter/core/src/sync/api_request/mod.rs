@@ -10,6 +10,7 @@ mod note_owner;
 mod open_sessions;
 mod products;
 mod record;
+mod search;
 mod subscription_items;
 mod subscriptions;
 
@@ -26,6 +27,7 @@ pub(crate) use note_owner::{NoteOwner, NoteResponse};
 pub(crate) use open_sessions::{ExpireSessions, ListOpenSessions};
 pub(crate) use products::RetrieveProduct;
 pub(crate) use record::{ReadRecord, WriteRecord};
+pub(crate) use search::SearchSubject;
 pub(crate) use subscription_items::ListItems;
 pub(crate) use subscriptions::{
     ListSubscriptions, NextPage, RecordedResponse, RetrieveCustomer, RetrieveRecorded, RetrieveSubscription,
