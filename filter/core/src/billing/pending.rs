@@ -1,23 +1,14 @@
-//! The change at the end of the period: a cancellation, or a change by a subscription schedule; and whether
-//! Tollgate created that schedule.
+//! The change at the end of the period: a cancellation, or a change by a subscription schedule.
 
 use super::context::BillingContext;
 use super::error::BillingError;
 use super::prices::PriceList;
-use crate::config::note_keys::CHANGE_KEY;
 use crate::plan_table::Rank;
-use crate::stripe::object::Metadata;
 use crate::stripe::plan::SoldPlan;
 use crate::stripe::schedule::Schedule;
 use crate::stripe::subscription::Subscription;
-use crate::sync::OwnedSubscription;
+use crate::sync::{OwnedSubscription, is_created_by_tollgate};
 use crate::time::Micros;
-
-/// How far Stripe's clock may be behind the gateway's, in seconds.
-const CLOCK_SKEW_S: u64 = 60;
-
-/// How long after the note a schedule without metadata still counts as created by Tollgate, in seconds.
-const NOTE_VALID_S: u64 = 600;
 
 /// The schedule that manages a subscription.
 #[derive(Clone, Debug)]
@@ -91,18 +82,6 @@ pub(super) fn change_note(plan: &str, now: Micros) -> String {
     format!("{plan}:{}", now.as_secs())
 }
 
-/// Returns whether Tollgate created a schedule: its metadata shows that, or the request after its creation
-/// failed.
-fn is_created_by_tollgate(schedule: &Schedule, metadata: &Metadata) -> bool {
-    let noted_s = metadata.get(CHANGE_KEY).and_then(|note| note.rsplit_once(':')?.1.parse::<u64>().ok());
-    // A note that could not be removed must not claim a schedule that something else creates much later.
-    let follows_note = noted_s.is_some_and(|noted_s| {
-        let earliest_s = noted_s.saturating_sub(CLOCK_SKEW_S);
-        (earliest_s..=noted_s.saturating_add(NOTE_VALID_S)).contains(&schedule.created_s)
-    });
-    schedule.is_marked || (schedule.phases.len() == 1 && !schedule.has_other_source && follows_note)
-}
-
 /// Returns the time at which a pending cancellation ends the subscription, in seconds since the Unix epoch.
 pub(super) fn cancels_at_s(subscription: &Subscription) -> Option<u64> {
     match subscription.cancel_at_period_end {
@@ -133,39 +112,5 @@ pub(super) fn plan_item(owned: &OwnedSubscription) -> Option<(Rank, &crate::stri
     match owned.sold {
         SoldPlan::Plan { rank, item } => Some((rank, owned.subscription.items.get(item)?)),
         SoldPlan::AddOns | SoldPlan::Unmapped => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_unfinished_schedule_counts_as_tollgates_only_after_a_note() {
-        let schedule = |created_s, source: &str, phases| {
-            let phase = r#"{"start_date": 1, "end_date": 2, "items": []}"#;
-            let body = format!(
-                r#"{{"id": "sub_sched_1", "created": {created_s}, "metadata": {{{source}}}, "phases": [{}]}}"#,
-                vec![phase; phases].join(",")
-            );
-            Schedule::parse(body.as_bytes()).unwrap()
-        };
-        let marked_source = r#""source": "tollgate""#;
-        let cases = [
-            ("marked", schedule(1_000, marked_source, 2), "", true),
-            ("another schedule", schedule(1_000, "", 2), "", false),
-            ("another schedule, with an old note of Tollgate's", schedule(1_000, "", 2), "free:900", false),
-            ("created after the note", schedule(1_000, "", 1), "free:999", true),
-            ("created a little before it, by another clock", schedule(1_000, "", 1), "free:1030", true),
-            ("created long before it", schedule(1_000, "", 1), "free:2000", false),
-            ("marked by another application", schedule(1_000, r#""source": "crm""#, 1), "free:999", false),
-            ("no note", schedule(1_000, "", 1), "", false),
-            ("created long after it", schedule(2_000, "", 1), "free:999", false),
-            ("an unreadable note", schedule(1_000, "", 1), "free:soon", false),
-        ];
-        for (why, schedule, note, want) in cases {
-            let pairs = [(CHANGE_KEY, note)].into_iter().filter(|(_, note)| !note.is_empty());
-            assert_eq!(is_created_by_tollgate(&schedule, &pairs.collect()), want, "{why}");
-        }
     }
 }

@@ -30,7 +30,8 @@ pub(crate) use engine::{PlanSync, SyncProgress, SyncResult};
 pub(crate) use error::{Service, SyncError};
 pub(crate) use metrics::SyncMetrics;
 pub(crate) use ownership::{
-    Claims, NamedSubject, OwnerNote, SessionClaims, Via, named_before, named_in, named_in_event,
+    Claims, NamedSubject, OwnerNote, SessionClaims, Via, is_created_by_tollgate, named_before, named_in,
+    named_in_event,
 };
 pub(crate) use recorded_sync::{RecordedSync, SyncEnd, SyncStep};
 pub use state::SyncState;
