@@ -93,3 +93,97 @@ fn color_is_for_terminals_only() {
     let output = check(&files, &["tollgate.yaml"]);
     assert!(!text(&output.stderr).contains('\u{1b}'), "{output:?}");
 }
+
+/// Returns the names of the errors and warnings about these files.
+fn names(files: &[(&str, &str)], arguments: &[&str]) -> Vec<String> {
+    let output = check(files, &[arguments, &["--format", "json", "--allow", "placeholder"]].concat());
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let diagnostics = report["diagnostics"].as_array().unwrap();
+    diagnostics.iter().map(|diagnostic| diagnostic["name"].as_str().unwrap().to_owned()).collect()
+}
+
+fn shipped(file: &str) -> String {
+    std::fs::read_to_string(format!("{}/../../envoy/{file}", env!("CARGO_MANIFEST_DIR"))).unwrap()
+}
+
+#[test]
+fn the_shipped_files_pass_as_they_are_and_their_placeholders_do_not_pass_in_a_copy() {
+    for file in [
+        "standalone.yaml",
+        "standalone-native.yaml",
+        "istio/tollgate.yaml",
+        "envoy-gateway/tollgate.yaml",
+        "secrets/stripe_api_key.yaml.example",
+        "secrets/clerk_secret_key.yaml.example",
+    ] {
+        let text = shipped(file);
+        let output = check(&[("a.yaml", &text)], &["--strict", "a.yaml"]);
+        assert_eq!(output.status.code(), Some(0), "{file}: {output:?}");
+        let copy = format!("{text}# changed\n");
+        let output = check(&[("a.yaml", &copy)], &["--strict", "a.yaml"]);
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert!(errors.contains("warning[placeholder]"), "{file}: {errors}");
+        assert_eq!(output.status.code(), Some(1), "{file}");
+    }
+}
+
+#[test]
+fn a_file_with_a_key_is_checked_without_showing_the_key() {
+    let right =
+        shipped("secrets/stripe_api_key.yaml.example").replace("sk_test_REPLACE_ME", "rk_live_Secret1");
+    let standalone = shipped("standalone.yaml");
+    let cases = [
+        ("name: stripe_api_key", "name: stripe_key"),
+        ("resources:\n-", "secrets:\n-"),
+        ("inline_string: rk_live_Secret1", "inline: rk_live_Secret1"),
+        ("generic_secret:", "tls_certificate:"),
+        ("transport_sockets.tls.v3.Secret", "transport_sockets.tls.v3.Secrets"),
+        ("inline_string: rk_live_Secret1", "inline_string: \"Bearer rk_live_Secret1\""),
+        ("inline_string: rk_live_Secret1", "inline_string: \"rk_live_Secret1\\n\""),
+        ("inline_string: rk_live_Secret1", "inline_string: whsec_Secret1"),
+        ("inline_string: rk_live_Secret1", "inline_string: pk_live_Secret1"),
+    ];
+    let arguments = ["standalone.yaml", "key.yaml"];
+    let sound = check(&[("standalone.yaml", &standalone), ("key.yaml", &right)], &arguments);
+    assert_eq!(sound.status.code(), Some(0), "{sound:?}");
+    for (from, to) in cases {
+        assert!(right.contains(from), "{from}");
+        let wrong = right.replacen(from, to, 1);
+        let files = [("standalone.yaml", standalone.as_str()), ("key.yaml", &wrong)];
+        let output = check(&files, &arguments);
+        let printed = format!("{}{}", text(&output.stdout), text(&output.stderr));
+        assert!(printed.contains("error[invalid_key_file]"), "{to}: {printed}");
+        assert!(!printed.contains("Secret1"), "{to}: {printed}");
+        assert_eq!(output.status.code(), Some(1), "{to}");
+    }
+}
+
+#[test]
+fn files_that_envoys_file_names_are_looked_for_where_envoy_runs() {
+    let standalone =
+        shipped("standalone.yaml").replace("/etc/tollgate", "gateway").replace("/etc/ssl", "gateway");
+    let files = [("a.yaml", standalone.as_str())];
+    assert_eq!(names(&files, &["a.yaml"]), Vec::<String>::new());
+    let found = names(&files, &["--environment", "a.yaml"]);
+    // Four modules, two files of authorities, two keys, and their directories.
+    assert_eq!(found.iter().filter(|name| *name == "missing_file").count(), 10, "{found:?}");
+}
+
+#[test]
+fn resources_in_several_files_are_one_gateway() {
+    let all = shipped("envoy-gateway/tollgate.yaml");
+    let (first, rest) = all.split_at(all.find("---\n# Three settings of Envoy's").unwrap());
+    let (first, rest) = (format!("{first}# a\n"), format!("{rest}# b\n"));
+    let both = [("a.yaml", first.as_str()), ("b.yaml", rest.as_str())];
+    assert_eq!(names(&both, &["a.yaml", "b.yaml"]), Vec::<String>::new());
+    let alone = names(&both, &["a.yaml"]);
+    assert!(alone.iter().any(|name| name == "headers_not_held"), "{alone:?}");
+}
+
+#[test]
+fn anonymous_callers_need_an_address() {
+    let standalone = shipped("standalone.yaml")
+        .replace("limit: asks}", "limit: asks, anonymous: free}")
+        .replace("use_remote_address: true", "use_remote_address: false");
+    assert_eq!(names(&[("a.yaml", &standalone)], &["a.yaml"]), ["client_address"]);
+}

@@ -16,6 +16,21 @@ pub(super) struct Named {
 }
 
 impl Named {
+    /// Returns whether calls through it need one of the API keys: not those for a key set or to the rate limit
+    /// service.
+    pub(super) fn needs_key(&self) -> bool {
+        let api = ["stripe.cluster", "clerk.cluster", "confirm.cluster"];
+        api.iter().any(|api| self.location.shown.ends_with(api))
+    }
+
+    /// Returns the variables that may hold the key.
+    pub(super) fn key_variables(&self) -> &'static [&'static str] {
+        match self.location.shown.ends_with("stripe.cluster") {
+            true => &["STRIPE_API_KEY", "STRIPE_SECRET_KEY"],
+            false => &["CLERK_SECRET_KEY"],
+        }
+    }
+
     /// Returns whether secrets, and responses that decide about money, pass through it. The rate limit
     /// service is usually in the same network.
     pub(super) fn needs_tls(&self) -> bool {

@@ -107,12 +107,12 @@ fn rules(gate: &Value, warnings: &mut Warnings<'_>) {
         text(rule, &["path_prefix"]) == "/" && rule.get("methods").is_none() && rule.get("host").is_none()
     };
     let rules = list(gate, "rules");
-    // The default is `pass`.
-    if matches!(text(gate, &["unmatched"]), "" | "pass") && !rules.iter().any(covers_all) {
+    // The default is `pass`; who writes it intends it.
+    if gate.get("unmatched").is_none() && !rules.iter().any(covers_all) {
         warnings.add(FindingKind::UnmatchedPass,
             "plan_gate.unmatched",
             "requests that no rule matches reach the service without a token, including paths that you forgot; write \
-            `require_token` or `deny`, or end the rules with `path_prefix: /`",
+            `require_token` or `deny` (or `pass`, if you intend it), or end the rules with `path_prefix: /`",
         );
     }
     for (number, rule) in rules.iter().enumerate() {
@@ -140,7 +140,8 @@ fn rules(gate: &Value, warnings: &mut Warnings<'_>) {
 
 /// Warns about windows that a restart of Envoy resets.
 fn store(document: &Value, gate: &Value, warnings: &mut Warnings<'_>) {
-    if gate.get("store").is_some_and(Value::is_object) {
+    // The default is `local`; who writes it intends it.
+    if gate.get("store").is_some() {
         return;
     }
     for (number, plan) in list(document, "plans").iter().enumerate() {
@@ -152,7 +153,7 @@ fn store(document: &Value, gate: &Value, warnings: &mut Warnings<'_>) {
                     format!("plans[{number}].limits.{name}"),
                     format!(
                         "a {per} is counted in Envoy's memory: each Envoy counts separately, and a restart starts from 0; \
-                        `store: {{ratelimit: …}}` counts for all of them and survives restarts"
+                        `store: {{ratelimit: …}}` counts for all of them and survives restarts; with one Envoy, write `store: local`"
                     ),
                 );
                 return;

@@ -2,7 +2,9 @@
 //! clusters that they call.
 
 use super::callouts::{self, Named};
+use super::credentials;
 use super::finding::{Base, Finding, FindingKind, Location};
+use super::resource;
 use super::{
     BILLING, FORGOTTEN, GATE, ORDER, READERS, UNSERVED, at, document_of, has_billing, not_held, out_of_order,
 };
@@ -19,8 +21,12 @@ pub(super) fn findings(base: Base<'_>, value: &Value, named: &[Named]) -> Vec<Fi
     }
     let clusters = clusters(value);
     if !clusters.is_empty() {
+        let passed = credentials::passed_variables(value);
         for named in named {
-            findings.extend(cluster(base, named, &clusters));
+            cluster(base, named, &clusters, &passed, &mut findings);
+        }
+        for (location, cluster) in &clusters {
+            findings.extend(credentials::missing_codec(base.at(location), cluster));
         }
     }
     findings
@@ -66,7 +72,7 @@ fn is_native(filter: &Value) -> bool {
 }
 
 /// Returns the document of one of Tollgate's filters.
-fn document_in(filter: &Value) -> &Value {
+pub(super) fn document_in(filter: &Value) -> &Value {
     let pointer = if is_native(filter) { "/filter_config/value" } else { "/config/configuration/value" };
     at(at(filter, "/typed_config"), pointer)
 }
@@ -83,8 +89,10 @@ fn chain(base: Base<'_>, location: &str, filters: &[Value], findings: &mut Vec<F
         let text = "the cors filter must come before Tollgate's, or a browser cannot read their responses";
         findings.push(Finding::new(FindingKind::CorsOrder, base.at(&format!("{location}[{cors}]")), text));
     }
+    let is_unknown = |filter: &Value| which(filter).is_none() && is_of_module(filter);
+    let may_serve = ours.contains(&Some(BILLING)) || filters.iter().any(is_unknown);
     for (number, filter) in filters.iter().enumerate() {
-        if which(filter) == Some(GATE) && !ours.contains(&Some(BILLING)) && has_billing(document_in(filter)) {
+        if which(filter) == Some(GATE) && !may_serve && has_billing(document_in(filter)) {
             findings.push(Finding::new(
                 FindingKind::MissingFilter,
                 base.at(&format!("{location}[{number}]")),
@@ -148,9 +156,18 @@ fn native_filter(location: At<'_>, filter: &Value, findings: &mut Vec<Finding>) 
 
 fn wasm_filter(location: At<'_>, name: &str, filter: &Value, findings: &mut Vec<Finding>) {
     let config = at(filter, "/typed_config/config");
-    if config["failure_policy"] != "FAIL_RELOAD" {
+    if config["failure_policy"] == "FAIL_OPEN" || config["fail_open"] == true {
+        let text = "write FAIL_RELOAD: while the plugin is missing or broken, every request would pass";
+        findings.push(Finding::new(FindingKind::FailOpen, location(".failure_policy"), text));
+    } else if config["failure_policy"] != "FAIL_RELOAD" {
         let text = "write FAIL_RELOAD: otherwise a crashed VM responds with 503 until Envoy restarts, or lets requests pass";
         findings.push(Finding::new(FindingKind::FailurePolicy, location(".failure_policy"), text));
+    }
+    let modules =
+        [at(config, "/vm_config/code/local/filename"), at(config, "/vm_config/code/remote/http_uri/uri")];
+    if let Some(finding) = wrong_module(location(".vm_config.code"), &config["name"], &modules) {
+        findings.push(finding);
+        return;
     }
     if READERS.contains(&name) && config["allow_on_headers_stop_iteration"] != true {
         let text = format!("write `allow_on_headers_stop_iteration: true`, or {}", not_held(name));
@@ -174,17 +191,34 @@ fn wasm_filter(location: At<'_>, name: &str, filter: &Value, findings: &mut Vec<
     }
 }
 
-/// Warns if a cluster that a document calls is missing or its certificate is not verified.
-fn cluster(base: Base<'_>, named: &Named, clusters: &[(String, &Value)]) -> Option<Finding> {
+/// Returns the error about a filter that has the module of another.
+pub(super) fn wrong_module(location: Location, name: &Value, modules: &[&Value]) -> Option<Finding> {
+    let name = SECTION_NAMES.iter().find(|own| *name == ***own)?;
+    let module = resource::which(modules).filter(|module| module != name)?;
+    let text = format!("the filter is {name}, and this is the module of {module}");
+    Some(Finding::new(FindingKind::WrongModule, location, text))
+}
+
+/// Checks the cluster that a document calls: whether it exists, adds the key, and verifies the server.
+fn cluster(
+    base: Base<'_>,
+    named: &Named,
+    clusters: &[(String, &Value)],
+    passed: &[String],
+    findings: &mut Vec<Finding>,
+) {
     let name = &named.cluster;
-    match clusters.iter().find(|(_, cluster)| cluster["name"] == **name) {
-        None => Some(Finding::new(
-            FindingKind::UnknownCluster,
-            named.location.clone(),
-            format!("this file has no cluster {name:?}"),
-        )),
-        Some((location, cluster)) if named.needs_tls() => tls(&base.at(location), name, cluster),
-        Some(_) => None,
+    let Some((location, cluster)) = clusters.iter().find(|(_, cluster)| cluster["name"] == **name) else {
+        let text = format!("this file has no cluster {name:?}");
+        findings.push(Finding::new(FindingKind::UnknownCluster, named.location.clone(), text));
+        return;
+    };
+    if !credentials::has_injector(cluster) {
+        let location = Location { shown: format!("cluster {name}"), ..base.at(location) };
+        findings.extend(credentials::missing_credential(location, named, passed));
+    }
+    if named.needs_tls() {
+        findings.extend(tls(&base.at(location), name, cluster));
     }
 }
 

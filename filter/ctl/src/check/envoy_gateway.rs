@@ -6,6 +6,7 @@ use super::resource::{Resource, of_kind, which};
 use super::{
     BILLING, FORGOTTEN, GATE, ORDER, READERS, UNSERVED, at, document_of, has_billing, not_held, out_of_order,
 };
+use super::{credentials, envoy, gateway_resources};
 use serde_json::Value;
 use tollgate_core::config::SECTION_NAMES;
 
@@ -15,6 +16,7 @@ pub(super) fn findings(resources: &[Resource<'_>], named: &[Named]) -> Vec<Findi
     for policy in of_kind(resources, "EnvoyExtensionPolicy") {
         extension_policy(policy, resources, &mut findings);
     }
+    findings.extend(gateway_resources::findings(resources));
     if of_kind(resources, "EnvoyExtensionPolicy").next().is_some()
         && of_kind(resources, "HTTPRoute").next().is_some()
     {
@@ -27,8 +29,7 @@ pub(super) fn findings(resources: &[Resource<'_>], named: &[Named]) -> Vec<Findi
 
 fn extension_policy(policy: Resource<'_>, resources: &[Resource<'_>], findings: &mut Vec<Finding>) {
     let plugins = policy.list("/wasm");
-    let filter = |plugin: &Value| which(&[&plugin["name"], &plugin["rootID"], at(plugin, "/code/image/url")]);
-    let ours: Vec<Option<&str>> = plugins.iter().map(filter).collect();
+    let ours: Vec<Option<&str>> = plugins.iter().map(filter_of).collect();
     if let Some(late) = out_of_order(&ours) {
         findings.push(Finding::new(
             FindingKind::FilterOrder,
@@ -37,14 +38,15 @@ fn extension_policy(policy: Resource<'_>, resources: &[Resource<'_>], findings: 
         ));
     }
     for (number, plugin) in plugins.iter().enumerate() {
-        if filter(plugin) == Some(GATE) && !ours.contains(&Some(BILLING)) && has_billing(&plugin["config"]) {
+        if filter_of(plugin) == Some(GATE) && !ours.contains(&Some(BILLING)) && has_billing(&plugin["config"])
+        {
             findings.push(Finding::new(
                 FindingKind::MissingFilter,
                 policy.location(&format!("spec.wasm[{number}]")),
                 UNSERVED,
             ));
         }
-        if let Some(name) = filter(plugin) {
+        if let Some(name) = filter_of(plugin) {
             wasm(|path| policy.location(&format!("spec.wasm[{number}]{path}")), name, plugin, findings);
         }
     }
@@ -84,18 +86,46 @@ fn wasm(location: impl Fn(&str) -> Location, name: &str, plugin: &Value, finding
     for variable in callouts::unseen(name, &document, &passed) {
         findings.push(Finding::unseen(location(".env.hostKeys"), &variable));
     }
+    findings.extend(envoy::wrong_module(
+        location(".code"),
+        &plugin["name"],
+        &[at(plugin, "/code/image/url")],
+    ));
+    let passed: Vec<String> = passed.into_iter().map(str::to_owned).collect();
+    for (section, cluster) in document.get(name).and_then(Value::as_object).into_iter().flatten() {
+        let Some(cluster) = cluster["cluster"].as_str() else { continue };
+        let at = Location { shown: format!("{name}.{section}.cluster"), ..Location::default() };
+        let named = Named { location: at, cluster: cluster.to_owned() };
+        findings.extend(credentials::missing_credential(location(".env.hostKeys"), &named, &passed));
+    }
 }
 
-/// Returns whether a patch holds the header of that filter back. One that names no filter is taken for each.
+/// Returns which of Tollgate's filters a plugin is.
+pub(super) fn filter_of(plugin: &Value) -> Option<&'static str> {
+    which(&[&plugin["name"], &plugin["rootID"], at(plugin, "/code/image/url")])
+}
+
+/// Returns whether a patch holds the header of that filter back.
 fn holds_back(filter: &str, resources: &[Resource<'_>]) -> bool {
-    let holds = |patch: &Value| {
+    is_patched(filter, "/allow_on_headers_stop_iteration", &|value| *value == true, resources)
+}
+
+/// Returns whether a patch gives a setting of that filter a right value. One that names no filter is taken for
+/// each.
+pub(super) fn is_patched(
+    filter: &str,
+    setting: &str,
+    is_right: &dyn Fn(&Value) -> bool,
+    resources: &[Resource<'_>],
+) -> bool {
+    let sets = |patch: &Value| {
         let operation = &patch["operation"];
         let path = operation["path"].as_str().unwrap_or_default();
         let selected = operation["jsonPath"].as_str().unwrap_or_default();
         let is_of_it = selected.contains(filter) || !SECTION_NAMES.iter().any(|name| selected.contains(name));
-        is_of_it && path.ends_with("/allow_on_headers_stop_iteration") && operation["value"] == true
+        is_of_it && path.ends_with(setting) && is_right(&operation["value"])
     };
-    of_kind(resources, "EnvoyPatchPolicy").any(|policy| policy.list("/jsonPatches").iter().any(holds))
+    of_kind(resources, "EnvoyPatchPolicy").any(|policy| policy.list("/jsonPatches").iter().any(sets))
 }
 
 /// Warns if a cluster that a document calls has no route, is open to clients, or has no TLS.

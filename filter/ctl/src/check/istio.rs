@@ -1,6 +1,7 @@
 //! Warnings about Istio's resources around Tollgate's filters.
 
 use super::callouts::{self, Named};
+use super::credentials;
 use super::finding::{Finding, FindingKind};
 use super::resource::{Resource, of_kind, which};
 use super::{
@@ -24,6 +25,7 @@ pub(super) fn findings(resources: &[Resource<'_>], named: &[Named]) -> Vec<Findi
         for named in named {
             findings.extend(cluster(named, resources));
         }
+        findings.extend(credentials_of(named, resources));
     }
     findings
 }
@@ -43,7 +45,10 @@ fn wasm_plugin(plugin: Resource<'_>, findings: &mut Vec<Finding>) {
         findings.push(Finding::new(FindingKind::HeadersNotHeld, plugin.location("spec"), text));
         return;
     }
-    if *plugin.spec("/failStrategy") != "FAIL_RELOAD" {
+    if *plugin.spec("/failStrategy") == "FAIL_OPEN" {
+        let text = "write FAIL_RELOAD: while the plugin is missing or broken, every request would pass: FAIL_OPEN lets them pass";
+        findings.push(Finding::new(FindingKind::FailOpen, plugin.location("spec.failStrategy"), text));
+    } else if *plugin.spec("/failStrategy") != "FAIL_RELOAD" {
         let text = "write FAIL_RELOAD: otherwise a crashed VM refuses all requests until the pod restarts, or lets them pass";
         findings.push(Finding::new(FindingKind::FailurePolicy, plugin.location("spec.failStrategy"), text));
     }
@@ -140,6 +145,31 @@ fn inserted<'a>(filter: &str, resources: &[Resource<'a>]) -> Option<(Resource<'a
         let inserts = |patch: &Value| patch["applyTo"] == "HTTP_FILTER" && is_it(at(patch, "/patch/value"));
         each.list("/configPatches").iter().position(inserts).map(|number| (each, number))
     })
+}
+
+/// Returns the errors about clusters to which no patch adds the API key, or adds it in vain.
+fn credentials_of(named: &[Named], resources: &[Resource<'_>]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut passed = Vec::new();
+    let mut with_injector: Vec<&Value> = Vec::new();
+    for filter in of_kind(resources, "EnvoyFilter") {
+        for (number, patch) in filter.list("/configPatches").iter().enumerate() {
+            let value = at(patch, "/patch/value");
+            passed.extend(credentials::passed_variables(value));
+            if credentials::has_injector(value) {
+                with_injector.push(at(patch, "/match/cluster/name"));
+                let location = filter.location(&format!("spec.configPatches[{number}].patch.value"));
+                findings.extend(credentials::missing_codec(location, value));
+            }
+        }
+    }
+    let is_for = |cluster: &str| with_injector.iter().any(|name| name.is_null() || **name == *cluster);
+    for named in
+        named.iter().filter(|named| named.cluster.starts_with("outbound|") && !is_for(&named.cluster))
+    {
+        findings.extend(credentials::missing_credential(named.location.clone(), named, &passed));
+    }
+    findings
 }
 
 /// Warns if a cluster that a document calls has no ServiceEntry, or no DestinationRule with TLS.

@@ -1,14 +1,20 @@
 //! `tollgate check`: reports errors in a configuration, and warns about valid settings that are probably not
 //! intended.
 
+mod bootstrap;
 mod callouts;
+mod credentials;
 mod document;
 mod envoy;
 mod envoy_gateway;
 mod example;
 mod file;
 mod finding;
+mod gateway_resources;
 mod istio;
+mod istio_selectors;
+mod key_file;
+mod named_files;
 mod positions;
 mod report;
 mod resource;
@@ -135,8 +141,15 @@ fn check(files: &[CheckedFile], environment: bool) -> Vec<Finding> {
     for file in alone {
         check_together(&[file], environment, &mut findings);
     }
+    let values = || files.iter().flat_map(|file| &file.contents.values).map(|found| &found.value);
+    let names: Vec<String> = values().flat_map(key_file::read_names).collect();
+    let is_key_file =
+        |file: &&CheckedFile| file.contents.values.iter().any(|found| key_file::is_key_file(&found.value));
+    for file in files.iter().filter(is_key_file) {
+        findings.extend(key_file::findings(file, &names));
+    }
     if let Some(first) = files.first()
-        && files.iter().all(|file| file.is_read && file.contents.found.is_empty())
+        && files.iter().all(|file| file.is_read && file.contents.found.is_empty() && !is_key_file(&file))
     {
         let sections = config::SECTION_NAMES.join("` or `");
         let text = format!("there is no Tollgate document in it: one has `plans` and a section `{sections}`");
@@ -169,6 +182,10 @@ fn check_together(files: &[&CheckedFile], environment: bool, findings: &mut Vec<
             let of_value = file.contents.found.iter().filter(|found| found.within == number);
             let named = callouts::clusters(of_value.map(|found| (*file, found)));
             findings.extend(envoy::findings(base, &value.value, &named));
+            findings.extend(bootstrap::findings(base, &value.value));
+            if environment {
+                findings.extend(named_files::findings(base, &value.value));
+            }
             routes::add(routes::of_envoy(base, &value.value), &all, findings);
         }
         findings.extend(example::placeholders(file));
@@ -177,6 +194,7 @@ fn check_together(files: &[&CheckedFile], environment: bool, findings: &mut Vec<
     let found = files.iter().flat_map(|file| file.contents.found.iter().map(|found| (*file, found)));
     let named = callouts::clusters(found);
     findings.extend(istio::findings(&resources, &named));
+    findings.extend(istio_selectors::findings(&resources));
     findings.extend(envoy_gateway::findings(&resources, &named));
     routes::add(routes::of_resources(&resources), &all, findings);
 }

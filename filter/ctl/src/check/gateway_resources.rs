@@ -1,0 +1,157 @@
+//! Whether Envoy Gateway's policies, patches, and proxies fit each other and the Gateway.
+
+use super::bootstrap::{body_kb, separate_vms};
+use super::envoy_gateway::{filter_of, is_patched};
+use super::finding::{Finding, FindingKind};
+use super::resource::{Resource, of_kind};
+use super::{READERS, callouts, document_of};
+use serde_json::Value;
+
+/// The bytes of a kilobyte.
+const KB: u64 = 1024;
+
+/// Returns all findings.
+pub(super) fn findings(resources: &[Resource<'_>]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let gateways: Vec<Resource<'_>> =
+        of_kind(resources, "Gateway").filter(|gateway| !gateway.list("/listeners").is_empty()).collect();
+    if !gateways.is_empty() {
+        targets(resources, &gateways, &mut findings);
+        listeners(resources, &gateways, &mut findings);
+    }
+    for policy in of_kind(resources, "EnvoyExtensionPolicy") {
+        patched_settings(policy, resources, &mut findings);
+        variables(policy, resources, &mut findings);
+        buffer(policy, resources, &mut findings);
+    }
+    findings
+}
+
+/// Finds policies for a Gateway that does not exist.
+fn targets(resources: &[Resource<'_>], gateways: &[Resource<'_>], findings: &mut Vec<Finding>) {
+    for kind in ["EnvoyExtensionPolicy", "EnvoyPatchPolicy", "ClientTrafficPolicy", "SecurityPolicy"] {
+        for policy in of_kind(resources, kind) {
+            let one = std::slice::from_ref(policy.spec("/targetRef")).iter();
+            let targets = policy.list("/targetRefs").iter().chain(one);
+            let is_unknown = |target: &&Value| {
+                target["kind"] == "Gateway"
+                    && !gateways.iter().any(|gateway| target["name"] == *gateway.name())
+            };
+            if let Some(target) = targets.filter(is_unknown).map(|target| &target["name"]).next() {
+                let text = format!("these files have no Gateway {target}, so the policy does nothing");
+                let path =
+                    if policy.spec("/targetRef").is_null() { "spec.targetRefs" } else { "spec.targetRef" };
+                findings.push(Finding::new(FindingKind::UnknownTarget, policy.location(path), text));
+            }
+        }
+    }
+}
+
+/// Finds patches of a listener that no Gateway has.
+fn listeners(resources: &[Resource<'_>], gateways: &[Resource<'_>], findings: &mut Vec<Finding>) {
+    let mut names: Vec<String> = Vec::new();
+    for gateway in gateways {
+        for listener in gateway.list("/listeners") {
+            // The two schemes of names: by the port (XDSNameSchemeV2), and by the Gateway.
+            names.push(format!("tcp-{}", listener["port"]));
+            names.push(format!("udp-{}", listener["port"]));
+            let name = listener["name"].as_str().unwrap_or_default();
+            names.push(format!("{}/{}/{name}", gateway.namespace(), gateway.name()));
+        }
+    }
+    for policy in of_kind(resources, "EnvoyPatchPolicy") {
+        let unknown = policy.list("/jsonPatches").iter().enumerate().find(|(_, patch)| {
+            let is_listener = patch["type"].as_str().is_some_and(|kind| kind.ends_with(".Listener"));
+            is_listener && !names.iter().any(|name| patch["name"] == **name)
+        });
+        if let Some((number, patch)) = unknown {
+            let text = format!(
+                "no Gateway in these files has the listener {}; with XDSNameSchemeV2, its name is `tcp-` and the port: {}",
+                patch["name"],
+                names.first().map(String::as_str).unwrap_or_default()
+            );
+            let location = policy.location(&format!("spec.jsonPatches[{number}].name"));
+            findings.push(Finding::new(FindingKind::UnknownListener, location, text));
+        }
+    }
+}
+
+/// Returns the plugins of a policy that are Tollgate's filters, with their index and name.
+fn plugins(policy: Resource<'_>) -> impl Iterator<Item = (usize, &'static str, &Value)> {
+    let plugins = policy.list("/wasm").iter().enumerate();
+    plugins.filter_map(|(number, plugin)| Some((number, filter_of(plugin)?, plugin)))
+}
+
+/// Warns of plugins without the settings that only a patch has.
+fn patched_settings(policy: Resource<'_>, resources: &[Resource<'_>], findings: &mut Vec<Finding>) {
+    let readers = plugins(policy).filter(|(_, name, _)| READERS.contains(name)).count();
+    for (number, name, _) in plugins(policy) {
+        let location = policy.location(&format!("spec.wasm[{number}]"));
+        let has = |path: &str, is_right: &dyn Fn(&Value) -> bool| is_patched(name, path, is_right, resources);
+        if !has("/failure_policy", &|value| value == "FAIL_RELOAD") {
+            let text = "no EnvoyPatchPolicy in these files sets `failure_policy: FAIL_RELOAD` for it: a crashed VM responds \
+                        with 503 until the proxy restarts";
+            findings.push(Finding::new(FindingKind::FailurePolicy, location.clone(), text));
+        }
+        if readers > 1 && READERS.contains(&name) && !has("/vm_config/vm_id", &Value::is_string) {
+            findings.push(separate_vms(location));
+        }
+    }
+}
+
+/// Finds variables that the filters read from proxies that do not have them.
+fn variables(policy: Resource<'_>, resources: &[Resource<'_>], findings: &mut Vec<Finding>) {
+    let Some(proxy) = of_kind(resources, "EnvoyProxy").next() else { return };
+    let container = ["envoyDeployment", "envoyDaemonSet"]
+        .map(|kind| proxy.spec(&format!("/provider/kubernetes/{kind}/container/env")));
+    let set: Vec<&str> = container
+        .into_iter()
+        .filter_map(Value::as_array)
+        .flatten()
+        .filter_map(|variable| variable["name"].as_str())
+        .collect();
+    let mut reported: Vec<String> = Vec::new();
+    for (_, name, plugin) in plugins(policy) {
+        let Some(document) = document_of(&plugin["config"]) else { continue };
+        for variable in callouts::unseen(name, &document, &set) {
+            if !reported.contains(&variable) {
+                let text = format!("{name} reads {variable}; add it here, or the filter does not start");
+                let location = proxy.location("spec.provider.kubernetes.envoyDeployment.container.env");
+                findings.push(Finding::new(FindingKind::MissingVariable, location, text));
+                reported.push(variable);
+            }
+        }
+    }
+}
+
+/// Warns of a buffer in which the largest webhook has no room.
+fn buffer(policy: Resource<'_>, resources: &[Resource<'_>], findings: &mut Vec<Finding>) {
+    let Some(clients) = of_kind(resources, "ClientTrafficPolicy").next() else { return };
+    let of_plugin =
+        |(_, name, plugin): (usize, &str, &Value)| body_kb(name, &document_of(&plugin["config"])?);
+    let Some(body_kb) = plugins(policy).filter_map(of_plugin).max() else { return };
+    // Envoy Gateway's default is 32 KiB.
+    let limit = quantity(clients.spec("/connection/bufferLimit")).unwrap_or_else(|| KB.saturating_mul(32));
+    if limit < body_kb.saturating_mul(KB) {
+        let text = format!(
+            "webhooks may have {body_kb} KB, and the buffer only {limit} bytes: Envoy refuses larger ones with 413"
+        );
+        let location = clients.location("spec.connection.bufferLimit");
+        findings.push(Finding::new(FindingKind::BufferLimit, location, text));
+    }
+}
+
+/// Returns a Kubernetes quantity of bytes, as in `1Mi` or 32768.
+fn quantity(value: &Value) -> Option<u64> {
+    let Value::String(text) = value else { return value.as_u64() };
+    let digits = text.trim_end_matches(|character: char| character.is_ascii_alphabetic());
+    let factor: u64 = match text.strip_prefix(digits)? {
+        "" => 1,
+        "k" => 1000,
+        "M" => 1_000_000,
+        "Ki" => KB,
+        "Mi" => KB.saturating_mul(KB),
+        _ => return None,
+    };
+    Some(digits.parse::<u64>().ok()?.saturating_mul(factor))
+}
