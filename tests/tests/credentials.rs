@@ -60,3 +60,20 @@ async fn an_impostor_receives_no_request() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_key_file_that_envoy_cannot_use_leaves_the_old_key_in_use() {
+    let (cluster, secret, name) = CALLOUTS[0];
+    let certificate = Certificate::for_names(&[name]);
+    let peer = Backend::start_with_tls(&certificate).await;
+    let envoy = envoy_on(cluster, secret, &peer, &certificate.authority()).await;
+    for (value, counter) in [("[", "update_failure"), ("null", "update_rejected")] {
+        envoy.rotate_secret(secret, value);
+        let counter = format!("sds.{secret}.{counter}");
+        envoy.stats_until(&counter, |stats| stats.value(&counter) == 1).await;
+        assert_eq!(status(&envoy).await, 200, "{counter}");
+    }
+    for request in peer.received().await {
+        assert_eq!(request.header("authorization"), ["Bearer sk_test_first"]);
+    }
+}
