@@ -14,7 +14,8 @@ async fn send(gateway: &Gateway, secret: &str, more: &[&str]) -> Output {
 #[tokio::test]
 async fn an_event_is_signed_and_the_response_is_shown() {
     let gateway = Gateway::start(|standalone| standalone).await;
-    let kind = ["--type", "customer.subscription.updated"];
+    let kind =
+        ["--type", "customer.subscription.updated", "--customer", "cus_none", "--subscription", "sub_none"];
     let right = send(&gateway, WEBHOOK_SECRET, &kind).await;
     let output = String::from_utf8(right.stdout).expect("UTF-8");
     // The fake of Stripe does not have the customer, so nothing is concluded; the signature was accepted.
@@ -43,6 +44,7 @@ async fn without_a_secret_or_with_an_unknown_type_nothing_is_sent() {
     for (secret, more, message) in [
         ("", ["--type", "invoice.paid"], "STRIPE_WEBHOOK_SECRET: is not set"),
         (WEBHOOK_SECRET, ["--type", "charge.refunded"], "send any other with --file"),
+        (WEBHOOK_SECRET, ["--type", "invoice.paid"], "--customer: missing"),
         (WEBHOOK_SECRET, ["--file", "/nowhere.json"], "/nowhere.json: cannot be read"),
     ] {
         let out = send(&gateway, secret, &more).await;
@@ -50,9 +52,14 @@ async fn without_a_secret_or_with_an_unknown_type_nothing_is_sent() {
         assert!(error.contains(message), "{error}");
         assert_eq!(out.status.code(), Some(2), "{error}");
     }
-    let printed = send(&gateway, WEBHOOK_SECRET, &["--type", "invoice.paid", "--print"]).await;
+    let ids = ["--customer", "cus_1", "--subscription", "sub_1", "--at", "1795703415"];
+    let arguments = [&["--type", "invoice.paid", "--print"][..], &ids].concat();
+    let printed = send(&gateway, WEBHOOK_SECRET, &arguments).await;
     let output = String::from_utf8(printed.stdout).expect("UTF-8");
-    assert!(output.contains("stripe-signature: t=") && output.contains("\"invoice.paid\""), "{output}");
+    assert!(
+        output.contains("stripe-signature: t=1795703415,") && output.contains("\"invoice.paid\""),
+        "{output}"
+    );
     assert!(!output.contains(WEBHOOK_SECRET));
     assert_eq!(gateway.envoy.stats().await.value("http.public.downstream_rq_total"), 0, "nothing was sent");
 }

@@ -29,6 +29,23 @@ pub(super) enum TokenVerdict {
     Undecided,
 }
 
+impl TokenVerdict {
+    /// Returns the decision for programs.
+    pub(super) fn to_json(&self) -> Value {
+        match self {
+            TokenVerdict::Admitted { rule } => json!({"allowed": true, "rule": rule}),
+            TokenVerdict::Refused { rule, reply } => {
+                let problem: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
+                json!({
+                    "allowed": false, "rule": rule, "status": reply.status, "code": reply.details,
+                    "detail": problem.get("detail"),
+                })
+            }
+            TokenVerdict::Undecided => json!({"allowed": false}),
+        }
+    }
+}
+
 impl fmt::Display for TokenVerdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

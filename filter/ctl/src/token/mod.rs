@@ -1,6 +1,7 @@
 //! `tollgate token`: decides on a session token as the gate does, and explains the decision.
 
 mod gate;
+mod report;
 
 use crate::terminal::{ERROR, print_error_line, print_line, styled};
 use crate::{clock, document};
@@ -8,6 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::Args;
 use gate::{Gate, TokenVerdict};
+use report::{Standing, TokenReport, expectations};
 use serde_json::Value;
 use std::io::Read;
 use std::path::PathBuf;
@@ -29,11 +31,13 @@ Examples:
   tollgate token --config tollgate.yaml --path /ask - < token.txt
   tollgate token --config envoy.yaml --path /reports --method POST eyJhbGciOi…
   curl https://clerk.example.com/.well-known/jwks.json > jwks.json
-  tollgate token --config tollgate.yaml --jwks-file jwks.json --at 2026-11-26T12:00:00Z -
+  tollgate token --config tollgate.yaml --path /ask --jwks-file jwks.json --at 2026-11-26T12:00:00Z -
+  tollgate token --config tollgate.yaml --path /ask --json - < token.txt
 
 A token on the command line can be seen by others on this machine while it runs; `-` reads it from standard input.
 
-Exit codes: 0 the request would be permitted; 1 it would be refused; 2 the command line or the configuration is wrong.")]
+Exit codes: 0 the request would be permitted; 1 it would be refused; 2 the command line or the configuration is wrong, \
+or what was given is no token.")]
 pub(crate) struct TokenArguments {
     /// The token; `-` reads it from standard input.
     token: String,
@@ -41,7 +45,7 @@ pub(crate) struct TokenArguments {
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
     /// The request's path.
-    #[arg(long, default_value = "/")]
+    #[arg(long)]
     path: String,
     /// The request's method.
     #[arg(long, default_value = "GET")]
@@ -55,9 +59,16 @@ pub(crate) struct TokenArguments {
     /// A JSON Web Key Set to verify it with, if the document has `keys: {jwks: …}`.
     #[arg(long, value_name = "FILE")]
     jwks_file: Option<PathBuf>,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
 }
 
-fn time_of(text: &str) -> Result<Micros, String> {
+/// Reads a time as text or in seconds.
+///
+/// # Errors
+/// It is neither.
+pub(crate) fn time_of(text: &str) -> Result<Micros, String> {
     if let Ok(seconds) = text.parse() {
         return Ok(Micros::from_secs(seconds));
     }
@@ -68,9 +79,12 @@ fn time_of(text: &str) -> Result<Micros, String> {
 /// Prints the decision and returns the exit code.
 pub(crate) fn run(arguments: &TokenArguments) -> ExitCode {
     match decide(arguments) {
-        Ok((text, verdict)) => {
-            print_line!("{text}");
-            if matches!(verdict, TokenVerdict::Admitted { .. }) {
+        Ok(report) => {
+            match arguments.json {
+                true => print_line!("{:#}", report.to_json()),
+                false => print_line!("{}", report.to_lines().join("\n")),
+            }
+            if matches!(report.verdict, TokenVerdict::Admitted { .. }) {
                 ExitCode::SUCCESS
             } else {
                 ExitCode::FAILURE
@@ -83,8 +97,10 @@ pub(crate) fn run(arguments: &TokenArguments) -> ExitCode {
     }
 }
 
-fn decide(arguments: &TokenArguments) -> Result<(String, TokenVerdict), String> {
+fn decide(arguments: &TokenArguments) -> Result<TokenReport, String> {
     let token = token(&arguments.token)?;
+    let header = part(&token, 0).ok_or(NO_TOKEN)?;
+    let claims = part(&token, 1).ok_or(NO_TOKEN)?;
     let name = arguments.config.display();
     let document = document::of_file(&arguments.config, &["plan_gate"])?;
     let jwks = arguments.jwks_file.as_ref().map(|file| {
@@ -97,11 +113,15 @@ fn decide(arguments: &TokenArguments) -> Result<(String, TokenVerdict), String> 
         .map_err(|error| format!("{name}: {error}"))?;
     let now = arguments.at.unwrap_or_else(clock::now);
     let verdict = gate.request(now, &arguments.method, &arguments.host, &arguments.path, &token);
-    let mut lines = described(&token, now);
-    lines.extend(standing(&mut gate, now, &arguments.host, &token));
-    lines.push(format!("{:9}{verdict}", format!("{} {}", arguments.method, arguments.path)));
-    Ok((lines.join("\n"), verdict))
+    let expected = expectations(&gate.configured().tokens.rules, &claims);
+    let standing = standing(&mut gate, now, &arguments.host, &token, &claims);
+    let request = (arguments.method.clone(), arguments.host.clone(), arguments.path.clone());
+    Ok(TokenReport { now, header, claims, expected, standing, request, verdict })
 }
+
+/// The error about what has not the form of a token.
+const NO_TOKEN: &str =
+    "this is no token: expected three parts of base64url with JSON in them, separated by dots (eyJ….eyJ….…)";
 
 fn token(argument: &str) -> Result<String, String> {
     let mut text = String::new();
@@ -116,60 +136,22 @@ fn token(argument: &str) -> Result<String, String> {
     if text.is_empty() { Err("there is no token".to_owned()) } else { Ok(text.to_owned()) }
 }
 
-/// Returns one part of a token as JSON, or null if it is not JSON.
-fn part(token: &str, number: usize) -> Value {
-    let bytes = token.split('.').nth(number).and_then(|part| URL_SAFE_NO_PAD.decode(part).ok());
-    bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
+/// Returns one part of a token, if it is a JSON object.
+fn part(token: &str, number: usize) -> Option<Value> {
+    let bytes = token.split('.').nth(number).and_then(|part| URL_SAFE_NO_PAD.decode(part).ok())?;
+    serde_json::from_slice(&bytes).ok().filter(Value::is_object)
 }
 
-/// Describes the token's header and claims, which are not verified.
-fn described(token: &str, now: Micros) -> Vec<String> {
-    let (header, claims) = (part(token, 0), part(token, 1));
-    if claims.is_null() {
-        return vec![
-            "token    it cannot be read: expected three parts of base64url, separated by dots".to_owned(),
-        ];
-    }
-    let pretty = |value: &Value| serde_json::to_string_pretty(value).unwrap_or_default();
-    let mut lines = vec![format!("header   {header}"), format!("claims   {}", pretty(&claims))];
-    for (name, word) in [("iat", "issued"), ("exp", "expires")] {
-        let Some(at) = claims.get(name).and_then(Value::as_i64) else { continue };
-        let written =
-            OffsetDateTime::from_unix_timestamp(at).ok().and_then(|time| time.format(&Rfc3339).ok());
-        let ahead = at.saturating_sub(i64::try_from(now.as_secs()).unwrap_or(i64::MAX));
-        let apart =
-            if ahead < 0 { format!("{} s ago", ahead.unsigned_abs()) } else { format!("in {ahead} s") };
-        lines.push(format!("{word:9}{} ({apart})", written.unwrap_or_default()));
-    }
-    lines
-}
-
-/// Describes plan, features and limits of a valid token.
-fn standing(gate: &mut Gate, now: Micros, host: &str, token: &str) -> Vec<String> {
-    let Some(usage) = gate.usage(now, host, token) else { return Vec::new() };
+/// Returns plan, features and limits of a valid token.
+fn standing(gate: &mut Gate, now: Micros, host: &str, token: &str, claims: &Value) -> Option<Standing> {
+    let usage = gate.usage(now, host, token)?;
     let text = |name: &str| usage.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let subject = text("subject");
-    let by = source(gate.configured(), &subject, &part(token, 1));
-    let mut lines = vec![format!("subject  {subject}"), format!("plan     {} ({by})", text("plan"))];
+    let source = source(gate.configured(), &subject, claims);
     let features = usage.get("features").and_then(Value::as_array).into_iter().flatten();
-    let features: Vec<&str> = features.filter_map(Value::as_str).collect();
-    lines.push(format!(
-        "features {}",
-        if features.is_empty() { "none".to_owned() } else { features.join(", ") }
-    ));
-    for (name, limit) in usage.get("limits").and_then(Value::as_object).into_iter().flatten() {
-        lines.push(format!("limit    {name}: {}", windows(limit)));
-    }
-    lines
-}
-
-fn windows(limit: &Value) -> String {
-    let Some(windows) = limit.as_array() else { return "unlimited".to_owned() };
-    let window = |window: &Value| {
-        let per = window.get("per").and_then(Value::as_str).unwrap_or_default();
-        format!("{} a {per}", window.get("max").and_then(Value::as_u64).unwrap_or_default())
-    };
-    windows.iter().map(window).collect::<Vec<_>>().join(", ")
+    let features = features.filter_map(Value::as_str).map(str::to_owned).collect();
+    let limits = usage.get("limits").cloned().unwrap_or_default();
+    Some(Standing { subject, plan: text("plan"), source, features, limits })
 }
 
 /// Returns the source of the plan: the first claim that is present.

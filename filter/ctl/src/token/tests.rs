@@ -1,6 +1,7 @@
 //! The output of `tollgate token`.
 #![allow(clippy::arithmetic_side_effects)]
 
+use super::report::described;
 use super::*;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -61,30 +62,72 @@ fn a_valid_token_is_permitted_and_a_refusal_gives_its_reason() {
     assert!(verdict("/ask", "nonsense", NOW).contains("malformed_token"));
 }
 
+fn lines(token: &str, claims: &Value) -> Vec<String> {
+    standing(&mut gate(), NOW, "x", token, claims).iter().flat_map(Standing::lines).collect()
+}
+
 #[test]
 fn plan_features_and_limits_are_shown_with_their_source() {
-    let lines = standing(&mut gate(), NOW, "x", &signed(&claims()));
     let want = [
         "subject  user_1",
         "plan     pro (by the claim public_metadata.plan)",
         "features exports",
         "limit    asks: 100 a month",
     ];
-    assert_eq!(lines, want);
+    assert_eq!(lines(&signed(&claims()), &claims()), want);
     let mut without = claims();
     without.as_object_mut().unwrap().remove("public_metadata");
-    let lines = standing(&mut gate(), NOW, "x", &signed(&without));
-    assert_eq!(lines[1], "plan     free (the default: no claim names one)");
-    assert_eq!(standing(&mut gate(), NOW, "x", "nonsense"), Vec::<String>::new());
+    let lines_without = lines(&signed(&without), &without);
+    assert_eq!(lines_without[1], "plan     free (the default: no claim names one)");
+    assert_eq!(lines("nonsense", &Value::Null), Vec::<String>::new());
 }
 
 #[test]
 fn header_and_claims_are_shown_whether_or_not_they_are_valid() {
-    let lines = described(&signed(&claims()), NOW);
+    let token = signed(&claims());
+    let lines = described(&part(&token, 0).unwrap(), &part(&token, 1).unwrap(), NOW);
     assert!(lines[1].contains("\"sub\": \"user_1\""), "{lines:?}");
     assert_eq!(lines[2], "issued   2026-11-26T14:30:10Z (5 s ago)");
     assert_eq!(lines[3], "expires  2026-11-26T14:31:10Z (in 55 s)");
-    assert!(described("nonsense", NOW)[0].contains("cannot be read"));
+    for nonsense in ["nonsense", "a.b.c", "e30.W10.x"] {
+        assert_eq!(part(nonsense, 1), None, "{nonsense}");
+    }
+}
+
+#[test]
+fn what_the_document_expects_is_beside_what_the_token_has() {
+    let rules = gate().configured().tokens.rules.clone();
+    let report = |claims: Value| TokenReport {
+        now: NOW,
+        header: json!({"alg": "RS256"}),
+        expected: expectations(&rules, &claims),
+        claims,
+        standing: None,
+        request: ("GET".to_owned(), "x".to_owned(), "/ask".to_owned()),
+        verdict: TokenVerdict::Admitted { rule: None },
+    };
+    let right = report(claims());
+    assert!(
+        right.to_lines().contains(&"issuer   https://clerk.example.com (as the document expects)".to_owned())
+    );
+    let mut other = claims();
+    other["iss"] = json!("https://clerk.other.example");
+    other.as_object_mut().unwrap().remove("azp");
+    let wrong = report(other);
+    let lines = wrong.to_lines();
+    for want in [
+        "issuer   https://clerk.other.example (the document expects https://clerk.example.com)",
+        "party    none (the document expects https://app.example.com)",
+    ] {
+        assert!(lines.contains(&want.to_owned()), "{lines:?}");
+    }
+    let json = wrong.to_json();
+    assert_eq!(json["expected"][0]["met"], json!(false));
+    assert_eq!(json["expected"][1]["has"], Value::Null);
+    assert_eq!(
+        (&json["decision"], &json["expires"]),
+        (&json!({"allowed": true, "rule": null}), &json!("2026-11-26T14:31:10Z"))
+    );
 }
 
 #[test]

@@ -4,7 +4,8 @@ mod event;
 mod signature;
 
 use crate::clock;
-use crate::terminal::{ERROR, print_error_line, print_line, styled};
+use crate::terminal::{ERROR, NOTE, print_error_line, print_line, styled};
+use crate::token::time_of;
 use clap::{ArgGroup, Args, Subcommand};
 use event::Subjects;
 use serde_json::Value;
@@ -13,6 +14,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 use tollgate_core::config::signing_secrets;
 use tollgate_core::secret::Secret;
+use tollgate_core::time::Micros;
 
 /// How long Stripe waits for a response.
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -34,8 +36,9 @@ enum WebhookCommand {
 
 /// Sign a Stripe event and send it to an endpoint, as Stripe does.
 ///
-/// The event is created from the options, or read from a file. It only says whose state changed: what the
-/// gateway does depends on the customer and the subscription at Stripe, so name existing ones. The secret is
+/// The event is created from the options, or read from a file. It only says whose state changed: the gateway
+/// then reads the truth from Stripe, so name a customer and a subscription that exist there. Whatever else the
+/// event says changes no plan. The secret is
 /// read from the environment variable STRIPE_WEBHOOK_SECRET; if there are several, separated by commas, the
 /// first one signs.
 #[derive(Debug, Args)]
@@ -49,7 +52,8 @@ Examples:
   tollgate webhook send https://api.example.com/webhooks/stripe --type checkout.session.completed \\
       --customer cus_123 --subscription sub_123 --user user_2abc --live
   tollgate webhook send http://127.0.0.1:8080/webhooks/stripe --file event.json
-  tollgate webhook send http://127.0.0.1:8080/webhooks/stripe --type invoice.paid --customer cus_123 --print
+  tollgate webhook send http://127.0.0.1:8080/webhooks/stripe --type invoice.paid --customer cus_123 \\
+      --subscription sub_123 --at 2026-11-26T12:00:00Z --print
 
 Exit codes: 0 the endpoint responded with 2xx, or it was only printed; 1 any other response or none; 2 the command \
 line is wrong."
@@ -68,6 +72,10 @@ struct Send {
     /// An event of live mode.
     #[arg(long)]
     live: bool,
+    /// The time of the event and of its signature, as in 2026-11-26T12:00:00Z or in Unix seconds [default:
+    /// now]. The gateway refuses signatures that differ from its clock by more than `tolerance_s`.
+    #[arg(long, value_name = "TIME", value_parser = time_of)]
+    at: Option<Micros>,
     /// Show the request and do not send it.
     #[arg(long)]
     print: bool,
@@ -88,7 +96,7 @@ pub(crate) fn run(arguments: &WebhookArguments) -> ExitCode {
 /// Returns the body and its signature.
 fn prepare(send: &Send) -> Result<(Vec<u8>, String), String> {
     let secret = signing_secret(std::env::var(SECRET).ok().as_deref())?;
-    let now = clock::now();
+    let now = send.at.unwrap_or_else(clock::now);
     let body = match (&send.file, &send.kind) {
         (Some(file), _) => {
             std::fs::read(file).map_err(|e| format!("{}: cannot be read: {e}", file.display()))?
@@ -143,11 +151,26 @@ fn deliver(send: &Send, body: &[u8], signature: &str) -> Result<ExitCode, String
     };
     let text = response.body_mut().read_to_string().unwrap_or_default();
     print_line!("{} in {} ms", response.status(), began.elapsed().as_millis());
-    match serde_json::from_str::<Value>(&text) {
+    let value = serde_json::from_str::<Value>(&text);
+    match &value {
         Ok(value) => print_line!("{value:#}"),
         Err(_) => print_line!("{text}"),
     }
+    if !value.is_ok_and(|value| is_of_tollgate(&value)) {
+        let note = "this is not an answer of Tollgate's filter: does the path in the URL equal `stripe_webhook.path`, is the \
+                    filter in the chain, and does the service behind it answer instead (`mode: forward`)?";
+        print_error_line!("{}: {note}", styled(NOTE, "note"));
+    }
     Ok(if response.status().is_success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Returns whether a response has the form of the filter's: the result of an event, or a problem document.
+fn is_of_tollgate(response: &Value) -> bool {
+    let is_text = |name: &str| response.get(name).is_some_and(Value::is_string);
+    let is_result = response.get("received").is_some_and(Value::is_boolean) && is_text("status");
+    let is_problem =
+        is_text("code") && is_text("detail") && response.get("status").is_some_and(Value::is_u64);
+    is_result || is_problem
 }
 
 #[cfg(test)]
