@@ -56,11 +56,7 @@ impl BuyerSession {
     /// # Errors
     /// [`UnreadableError`] if the body is not a list of Checkout Sessions.
     pub(crate) fn parse_list(body: &[u8]) -> Result<Vec<Self>, UnreadableError> {
-        Object::from_value(&wire::value(body)?)?
-            .page()?
-            .iter()
-            .map(|object| Self::read(Object::from_value(object)?))
-            .collect()
+        wire::parse_page(body, Self::read)
     }
 
     fn read(object: Object<'_>) -> Result<Self, UnreadableError> {

@@ -27,7 +27,7 @@ pub struct Price {
 pub(crate) struct PriceTerms {
     /// Whether the price can be sold; false if it was archived.
     pub(crate) active: bool,
-    /// How often the subscription renews; `None` for a one-time price.
+    /// The interval at which the subscription renews; `None` for a one-time price.
     pub(crate) recurring: Option<Recurring>,
     /// The amount for one unit, in the currency's smallest unit; `None` for tiered and fractional prices.
     pub(crate) unit_amount: Option<u64>,
@@ -77,11 +77,7 @@ impl Price {
     /// # Errors
     /// [`UnreadableError`] if the body is not a list of prices.
     pub(crate) fn parse_list(body: &[u8]) -> Result<Vec<Self>, UnreadableError> {
-        Object::from_value(&wire::value(body)?)?
-            .page()?
-            .iter()
-            .map(|object| Self::read(Object::from_value(object)?))
-            .collect()
+        wire::parse_page(body, Self::read)
     }
 
     pub(super) fn read(object: Object<'_>) -> Result<Self, UnreadableError> {

@@ -12,6 +12,15 @@ pub(super) fn value(body: &[u8]) -> Result<Value, UnreadableError> {
     json::read(body).map_err(|_| UnreadableError("no JSON"))
 }
 
+/// Parses a body that is a page of a list, each of its objects by `read`.
+pub(super) fn parse_page<T>(
+    body: &[u8],
+    read: impl Fn(Object<'_>) -> Result<T, UnreadableError>,
+) -> Result<Vec<T>, UnreadableError> {
+    let body = value(body)?;
+    Object::from_value(&body)?.page()?.iter().map(|object| read(Object::from_value(object)?)).collect()
+}
+
 /// A JSON object.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Object<'a>(&'a Map<String, Value>);

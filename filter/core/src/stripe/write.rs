@@ -1,4 +1,4 @@
-//! How everything that changes something at Stripe is written: form-encoded parameters and idempotency keys.
+//! The parts of requests that change something at Stripe: form-encoded parameters and idempotency keys.
 
 use crate::http::{Callout, Outcome};
 use crate::stripe::api::StripeApi;
@@ -49,11 +49,8 @@ impl IdempotencyKey {
             }
             digest.update(part);
         }
-        let mut key = String::from("tollgate-");
-        for nibble in digest.finalize().iter().take(16).flat_map(|byte| [byte >> 4, byte & 0xf]) {
-            key.extend(char::from_digit(u32::from(nibble), 16));
-        }
-        IdempotencyKey(key)
+        let digest = digest.finalize();
+        IdempotencyKey(format!("tollgate-{}", hex::encode(digest.get(..16).unwrap_or_default())))
     }
 
     /// Returns the value of the header field.
