@@ -23,9 +23,9 @@ fn an_invalid_token_is_401_with_the_reason() {
     for (why, authorization, want) in cases {
         let mut host = gate();
         let fields: Vec<_> = authorization.iter().map(|value| ("authorization", value.as_str())).collect();
-        let answer = host.send(&get("/ask", &fields));
-        assert_eq!((answer.status(), answer.code()), (401, want), "{why}");
-        let challenge = answer.field("www-authenticate").unwrap();
+        let result = host.send(&get("/ask", &fields));
+        assert_eq!((result.status(), result.code()), (401, want), "{why}");
+        let challenge = result.field("www-authenticate").unwrap();
         assert_eq!(challenge.contains("invalid_token"), want != "missing_token", "{why}: {challenge}");
         assert_eq!(host.count(&format!("token_refused.{want}")), 1, "{why}");
         assert_eq!(host.count("rule.ask.unauthenticated"), 1, "{why}");
@@ -35,7 +35,9 @@ fn an_invalid_token_is_401_with_the_reason() {
 #[test]
 fn an_audience_is_required_if_it_is_configured() {
     let mut host = gate_with(|gate| gate["audience"] = json!(["https://api.example.com"]));
-    for (audience, want) in [("https://api.example.com", "on"), ("https://x.example.com", "wrong_audience")] {
+    for (audience, want) in
+        [("https://api.example.com", "forwarded"), ("https://x.example.com", "wrong_audience")]
+    {
         let token = bearer(|draft| draft.claim("aud", audience));
         assert_eq!(host.send(&get("/account", &[("authorization", &token)])).code(), want, "{audience}");
     }
@@ -44,7 +46,7 @@ fn an_audience_is_required_if_it_is_configured() {
 #[test]
 fn a_token_without_azp_passes_if_configured() {
     let token = bearer(|draft| draft.without("azp"));
-    for (required, want) in [(true, "unauthorized_party"), (false, "on")] {
+    for (required, want) in [(true, "unauthorized_party"), (false, "forwarded")] {
         let mut host = gate_with(|gate| gate["require_azp"] = json!(required));
         assert_eq!(host.send(&get("/account", &[("authorization", &token)])).code(), want);
     }
@@ -55,11 +57,11 @@ fn an_anonymous_rule_ignores_bad_cookies_but_refuses_bad_bearers() {
     let expired = signed(|draft| draft.claim("exp", NOW_S - 6));
     let good = signed(|draft| draft.claim("public_metadata", json!({"plan": "pro"})));
     let cases = [
-        ("no token", vec![], "on", Some("free")),
-        ("a bad cookie", vec![("cookie", format!("__session={expired}"))], "on", Some("free")),
-        ("nonsense", vec![("cookie", "__session=x".to_owned())], "on", Some("free")),
-        ("a good cookie", vec![("cookie", format!("__session={good}"))], "on", Some("pro")),
-        ("a good token", vec![("authorization", format!("Bearer {good}"))], "on", Some("pro")),
+        ("no token", vec![], "forwarded", Some("free")),
+        ("a bad cookie", vec![("cookie", format!("__session={expired}"))], "forwarded", Some("free")),
+        ("nonsense", vec![("cookie", "__session=x".to_owned())], "forwarded", Some("free")),
+        ("a good cookie", vec![("cookie", format!("__session={good}"))], "forwarded", Some("pro")),
+        ("a good token", vec![("authorization", format!("Bearer {good}"))], "forwarded", Some("pro")),
         ("a bad token", vec![("authorization", format!("Bearer {expired}"))], "token_expired", None),
         ("no token in it", vec![("authorization", "Bearer".to_owned())], "malformed_token", None),
         (
@@ -71,10 +73,10 @@ fn an_anonymous_rule_ignores_bad_cookies_but_refuses_bad_bearers() {
     ];
     for (why, fields, want, plan) in cases {
         let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        let answer = gate().send(&get("/search", &fields));
-        assert_eq!(answer.code(), want, "{why}");
+        let result = gate().send(&get("/search", &fields));
+        assert_eq!(result.code(), want, "{why}");
         if plan.is_some() {
-            assert_eq!(answer.upstream("x-tollgate-plan"), plan, "{why}");
+            assert_eq!(result.upstream("x-tollgate-plan"), plan, "{why}");
         }
     }
 }
@@ -83,8 +85,8 @@ fn an_anonymous_rule_ignores_bad_cookies_but_refuses_bad_bearers() {
 fn an_anonymous_caller_without_an_address_cannot_be_counted() {
     let mut host = gate();
     host.properties.remove("source.address");
-    let answer = host.send(&get("/search", &[]));
-    assert_eq!((answer.status(), answer.code()), (503, "address_unknown"));
+    let result = host.send(&get("/search", &[]));
+    assert_eq!((result.status(), result.code()), (503, "address_unknown"));
     assert_eq!(host.count("rule.search.unjudged"), 1, "the gateway is at fault");
 }
 
@@ -92,8 +94,8 @@ fn an_anonymous_caller_without_an_address_cannot_be_counted() {
 fn an_anonymous_caller_is_not_counted_by_the_proxys_address() {
     let mut host = gate();
     let search = get("/search", &[("x-forwarded-for", "203.0.113.7:4711,10.0.0.1")]);
-    let answer = host.send(&search);
-    assert_eq!((answer.status(), answer.code()), (503, "address_unknown"));
+    let result = host.send(&search);
+    assert_eq!((result.status(), result.code()), (503, "address_unknown"));
     host.send(&search);
     assert_eq!(host.alarms("address_unknown").len(), 1, "the alarm is logged once a minute");
     let counts = ["rule.search.bad_request", "rule.search.unjudged"].map(|name| host.count(name));
@@ -101,20 +103,20 @@ fn an_anonymous_caller_is_not_counted_by_the_proxys_address() {
     assert!(host.alarms("address_unknown")[0]["cure"].as_str().unwrap().contains("without ports"));
     let free = token("free");
     let signed_in = get("/search", &[("authorization", &free), search[3]]);
-    assert_eq!(host.send(&signed_in).code(), "on", "a signed-in caller needs no address");
+    assert_eq!(host.send(&signed_in).code(), "forwarded", "a signed-in caller needs no address");
     let guarded = get("/ask", &[search[3]]);
     assert_eq!(host.send(&guarded).code(), "missing_token");
     let bare = get("/search", &[("x-forwarded-for", "203.0.113.7,10.0.0.1")]);
-    assert_eq!(host.send(&bare).code(), "on", "Envoy reads addresses without ports");
+    assert_eq!(host.send(&bare).code(), "forwarded", "Envoy reads addresses without ports");
     host.come_from("203.0.113.7:0");
-    assert_eq!(host.send(&search).code(), "on", "Envoy has read an entry of the header");
+    assert_eq!(host.send(&search).code(), "forwarded", "Envoy has read an entry of the header");
 }
 
 #[test]
 fn an_anonymous_caller_has_the_plan_that_the_rule_gives() {
     let mut host = gate();
-    let answer = host.send(&get("/preview", &[]));
-    assert_eq!((answer.code(), answer.upstream("x-tollgate-plan")), ("on", Some("pro")));
+    let result = host.send(&get("/preview", &[]));
+    assert_eq!((result.code(), result.upstream("x-tollgate-plan")), ("forwarded", Some("pro")));
     let free = host.send(&get("/preview", &[("authorization", &token("free"))]));
     assert_eq!(free.code(), "plan_required", "a signed-in caller has its own plan");
 }
@@ -128,14 +130,18 @@ fn the_valid_one_of_several_cookies_is_used() {
     let expired = signed(|draft| draft.claim("exp", NOW_S - 6));
     let own = signed(|_| {});
     let cases = [
-        ("the plain one", format!("__session={own}"), "on"),
-        ("a suffixed one", format!("a=b; __session_abcd1234={own}; c=d"), "on"),
+        ("the plain one", format!("__session={own}"), "forwarded"),
+        ("a suffixed one", format!("a=b; __session_abcd1234={own}; c=d"), "forwarded"),
         (
             "with one of another instance",
             format!("__session_zzzzzzzz={other}; __session_abcd1234={own}"),
-            "on",
+            "forwarded",
         ),
-        ("the plain cookie and suffixed ones", format!("__session={own}; __session_zzzzzzzz={other}"), "on"),
+        (
+            "the plain cookie and suffixed ones",
+            format!("__session={own}; __session_zzzzzzzz={other}"),
+            "forwarded",
+        ),
         ("only one of another instance", format!("__session={other}"), "signature_mismatch"),
         (
             "the own one has expired",
@@ -147,10 +153,10 @@ fn the_valid_one_of_several_cookies_is_used() {
     for (why, cookie, want) in cases {
         let mut host = gate();
         for again in ["at first", "from the cache"] {
-            let answer = host.send(&get("/account", &[("cookie", &cookie)]));
-            assert_eq!(answer.code(), want, "{why}, {again}");
-            if want == "on" {
-                assert_eq!(answer.upstream("x-tollgate-user"), Some("user_1"), "{why}, {again}");
+            let result = host.send(&get("/account", &[("cookie", &cookie)]));
+            assert_eq!(result.code(), want, "{why}, {again}");
+            if want == "forwarded" {
+                assert_eq!(result.upstream("x-tollgate-user"), Some("user_1"), "{why}, {again}");
             }
         }
     }
@@ -172,7 +178,7 @@ fn a_signature_is_verified_once_and_the_rest_on_every_use() {
         (1, 2, 1)
     );
     host.sleep_s(64);
-    assert_eq!(host.send(&request).code(), "on", "within the clock skew");
+    assert_eq!(host.send(&request).code(), "forwarded", "within the clock skew");
     host.sleep_s(1);
     assert_eq!(host.send(&request).code(), "token_expired");
     assert_eq!(host.send(&request).code(), "token_expired", "again");

@@ -1,7 +1,7 @@
 //! Tests of reading Clerk's own record before a refusal: when, how often, and the effect and validity of the
 //! result.
 
-use super::host::{CalloutEnd, GateAnswer, Progress, bearer, request, response};
+use super::host::{CalloutEnd, GateResult, Progress, bearer, request, response};
 use super::{Host, gate, gate_with, get, token};
 use serde_json::{Value, json};
 use tollgate_core::http::Request;
@@ -28,7 +28,7 @@ fn record(user: &str, plan: impl Into<Value>) -> String {
 }
 
 /// Sends a request; Clerk's record has that plan.
-fn send(host: &mut Host, path: &str, authorization: &str, clerk: &str) -> GateAnswer {
+fn send(host: &mut Host, path: &str, authorization: &str, clerk: &str) -> GateResult {
     let started = host.start(&get(path, &[("authorization", authorization)]));
     host.answer_inquiries(200, &record("user_1", clerk));
     host.finish(started)
@@ -55,9 +55,9 @@ fn an_upgrade_takes_effect_with_the_same_token() {
         assert_eq!(gate().send(&get(path, &[("authorization", &stale)])).code(), without);
         let mut host = confirming();
         let first = send(&mut host, path, &stale, "pro");
-        assert_eq!((first.code(), first.upstream("x-tollgate-plan")), ("on", Some("pro")), "{path}");
+        assert_eq!((first.code(), first.upstream("x-tollgate-plan")), ("forwarded", Some("pro")), "{path}");
         for _ in 0..10 {
-            assert_eq!(host.send(&get(path, &[("authorization", &stale)])).code(), "on", "{path}");
+            assert_eq!(host.send(&get(path, &[("authorization", &stale)])).code(), "forwarded", "{path}");
         }
         assert_eq!(requested(&host), 1, "{path}");
     }
@@ -70,7 +70,7 @@ fn an_upgrade_after_a_used_up_limit_is_served_from_zero() {
     let ask = get("/ask", &[("authorization", &stale)]);
     assert_eq!(host.served(5, &ask), 5);
     let sixth = send(&mut host, "/ask", &stale, "pro");
-    assert_eq!((sixth.code(), sixth.field("x-ratelimit-remaining")), ("on", Some("99")));
+    assert_eq!((sixth.code(), sixth.field("x-ratelimit-remaining")), ("forwarded", Some("99")));
     assert_eq!(host.served(99, &ask), 99);
     let usage = host.send(&get("/usage", &[("authorization", &stale)]));
     assert_eq!(
@@ -95,7 +95,7 @@ fn the_record_of_the_subject_is_requested() {
         assert!(headers.contains(&("authorization", "Bearer sk_test_1".to_owned())));
         let id = if subject == "user" { "user_1" } else { "org_1" };
         host.answer_inquiries(200, &record(id, "pro"));
-        assert_eq!(host.finish(started).code(), "on", "{subject}");
+        assert_eq!(host.finish(started).code(), "forwarded", "{subject}");
     }
 }
 
@@ -119,7 +119,7 @@ fn no_record_is_requested_if_no_higher_plan_would_help() {
         edit(gate);
         gate["shadow"] = json!(true);
     });
-    assert_eq!(shadow.send(&get("/reports", &[("authorization", &token("free"))])).code(), "on");
+    assert_eq!(shadow.send(&get("/reports", &[("authorization", &token("free"))])).code(), "forwarded");
     assert_eq!(requested(&shadow), 0, "in shadow mode no request waits");
 }
 
@@ -178,12 +178,12 @@ fn concurrent_refused_requests_wait_for_one_inquiry() {
     assert_eq!(host.inquiries().len(), 1);
     assert_eq!(
         host.send(&get("/account", &[("authorization", &stale)])).code(),
-        "on",
+        "forwarded",
         "an allowed request never waits"
     );
     host.answer_inquiries(200, &record("user_1", "pro"));
     for started in waiting {
-        assert_eq!(host.finish(started).code(), "on");
+        assert_eq!(host.finish(started).code(), "forwarded");
     }
     assert_eq!(requested(&host), 1);
 }
@@ -194,7 +194,7 @@ fn the_result_survives_the_request_that_started_the_inquiry() {
     let stale = token("free");
     drop(host.start(&get("/reports", &[("authorization", &stale)])));
     host.answer_inquiries(200, &record("user_1", "pro"));
-    assert_eq!(host.send(&get("/reports", &[("authorization", &stale)])).code(), "on");
+    assert_eq!(host.send(&get("/reports", &[("authorization", &stale)])).code(), "forwarded");
 }
 
 #[test]
@@ -202,9 +202,9 @@ fn the_result_of_one_worker_is_used_by_the_others() {
     let mut first = confirming();
     let mut others: Vec<Host> = (0..7).map(|_| second(&first)).collect();
     let stale = token("free");
-    assert_eq!(send(&mut first, "/reports", &stale, "pro").code(), "on");
+    assert_eq!(send(&mut first, "/reports", &stale, "pro").code(), "forwarded");
     for other in &mut others {
-        assert_eq!(other.send(&get("/reports", &[("authorization", &stale)])).code(), "on");
+        assert_eq!(other.send(&get("/reports", &[("authorization", &stale)])).code(), "forwarded");
         assert_eq!(requested(other), 0);
     }
 }
@@ -213,9 +213,9 @@ fn the_result_of_one_worker_is_used_by_the_others() {
 fn a_confirmation_is_valid_for_a_minute() {
     let mut host = confirming();
     let stale = token("free");
-    assert_eq!(send(&mut host, "/reports", &stale, "pro").code(), "on");
+    assert_eq!(send(&mut host, "/reports", &stale, "pro").code(), "forwarded");
     host.sleep_s(59);
-    assert_eq!(host.send(&get("/reports", &[("authorization", &stale)])).code(), "on");
+    assert_eq!(host.send(&get("/reports", &[("authorization", &stale)])).code(), "forwarded");
     host.sleep_s(1);
     assert_eq!(send(&mut host, "/reports", &stale, "free").code(), "plan_required", "a canceled plan ends");
     assert_eq!(requested(&host), 2);
@@ -224,13 +224,13 @@ fn a_confirmation_is_valid_for_a_minute() {
 #[test]
 fn a_token_read_after_the_request_is_newer_than_the_result() {
     let cases = [
-        ("read before", -1, "on"),
-        ("read at the time of the request", 5, "on"),
+        ("read before", -1, "forwarded"),
+        ("read at the time of the request", 5, "forwarded"),
         ("read a second later", 6, "plan_required"),
     ];
     for (why, after_s, want) in cases {
         let mut host = confirming();
-        assert_eq!(send(&mut host, "/reports", &token("free"), "pro").code(), "on");
+        assert_eq!(send(&mut host, "/reports", &token("free"), "pro").code(), "forwarded");
         let refused = send(&mut host, "/reports", &token_read("free", after_s), "free");
         assert_eq!(refused.code(), want, "{why}");
     }
@@ -239,12 +239,12 @@ fn a_token_read_after_the_request_is_newer_than_the_result() {
 #[test]
 fn a_fresh_iat_is_not_a_fresh_plan() {
     let mut host = confirming();
-    assert_eq!(send(&mut host, "/reports", &token("free"), "pro").code(), "on");
+    assert_eq!(send(&mut host, "/reports", &token("free"), "pro").code(), "forwarded");
     let refreshed = bearer(|draft| {
         draft.claim("iat", NOW_S + 4);
         draft.head("oiat", NOW_S - 40);
     });
-    assert_eq!(host.send(&get("/reports", &[("authorization", &refreshed)])).code(), "on");
+    assert_eq!(host.send(&get("/reports", &[("authorization", &refreshed)])).code(), "forwarded");
     let by_iat = bearer(|draft| draft.claim("iat", NOW_S + 4));
     assert_eq!(
         send(&mut host, "/reports", &by_iat, "free").code(),
@@ -257,7 +257,7 @@ fn a_fresh_iat_is_not_a_fresh_plan() {
 fn a_confirmation_may_also_lower_a_plan() {
     let mut host = confirming();
     let stale = token("pro");
-    assert_eq!(host.send(&get("/reports", &[("authorization", &stale)])).code(), "on");
+    assert_eq!(host.send(&get("/reports", &[("authorization", &stale)])).code(), "forwarded");
     let refused = send(&mut host, "/login", &stale, "free");
     assert_eq!((refused.code(), &refused.json()["plan"]), ("feature_required", &json!("free")));
     assert_eq!(send(&mut host, "/reports", &stale, "free").code(), "plan_required");
@@ -282,7 +282,7 @@ fn an_unknown_recorded_plan_counts_as_the_tokens_plan() {
         let refused = send(&mut host, path, &authorization, "platinum");
         assert_eq!((refused.code(), refused.json()["plan"].as_str().unwrap()), want, "{why}");
         let allowed = send(&mut host, "/reports", &authorization, "platinum");
-        assert_eq!(allowed.code(), if token_plan == "pro" { "on" } else { "plan_required" }, "{why}");
+        assert_eq!(allowed.code(), if token_plan == "pro" { "forwarded" } else { "plan_required" }, "{why}");
         // Another worker, which finds the result in the shared records.
         let refused = send(&mut other, path, &authorization, "platinum");
         assert_eq!((refused.code(), refused.json()["plan"].as_str().unwrap()), want, "{why}: another worker");
@@ -292,7 +292,7 @@ fn an_unknown_recorded_plan_counts_as_the_tokens_plan() {
 #[test]
 fn a_known_recorded_plan_replaces_an_unknown_plan_of_the_token() {
     let mut host = confirming();
-    assert_eq!(send(&mut host, "/reports", &token("platinum"), "pro").code(), "on");
+    assert_eq!(send(&mut host, "/reports", &token("platinum"), "pro").code(), "forwarded");
 }
 
 #[test]
@@ -321,7 +321,7 @@ fn the_record_is_read_like_a_token() {
         (
             "its grace is not",
             json!({"id": "user_1", "public_metadata": {"plan": "pro", "subscription": {"grace_until": NOW_S + 1}}}),
-            "on",
+            "forwarded",
         ),
     ];
     for (why, record, want) in cases {
@@ -358,7 +358,7 @@ fn if_clerk_does_not_respond_the_refusal_stands() {
         assert_eq!((host.count("confirm.failed"), host.alarms("confirm_failed").len()), (1, 1), "{why}");
         assert_eq!(
             send(&mut host, "/reports", &stale, "pro").code(),
-            "on",
+            "forwarded",
             "{why}: requested again, by the second request of the limit"
         );
     }
@@ -372,7 +372,7 @@ fn no_record_is_requested_if_the_shared_records_cannot_be_written() {
     assert_eq!(host.send(&get("/reports", &[("authorization", &stale)])).code(), "plan_required");
     assert_eq!(requested(&host), 0);
     host.swaps_to_lose = 7;
-    assert_eq!(send(&mut host, "/reports", &stale, "pro").code(), "on", "one try fewer");
+    assert_eq!(send(&mut host, "/reports", &stale, "pro").code(), "forwarded", "one try fewer");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Tests of reading Clerk Billing's subscription before a refusal, beside Clerk's own record or instead of
 //! it.
 
-use super::host::{GateAnswer, bearer, response};
+use super::host::{GateResult, bearer, response};
 use super::{Host, get};
 use serde_json::{Value, json};
 use tollgate_core::http::Request;
@@ -62,7 +62,7 @@ fn send(
     authorization: &str,
     record: &CalloutResult,
     billing: &CalloutResult,
-) -> GateAnswer {
+) -> GateResult {
     let started = host.start(&get(path, &[("authorization", authorization)]));
     for callout in host.new_callouts() {
         let Request::Http { path, .. } = &callout.callout.request else { panic!("HTTP") };
@@ -79,9 +79,9 @@ fn the_higher_plan_of_the_record_and_of_clerk_billing_counts() {
     };
     let missing = || error(404, "resource_not_found");
     let cases = [
-        ("the record's", record("pro"), missing(), "on"),
-        ("Clerk Billing's", record("free"), billing("pro_monthly", json!({})), "on"),
-        ("a record without a plan", record(Value::Null), billing("pro_monthly", json!({})), "on"),
+        ("the record's", record("pro"), missing(), "forwarded"),
+        ("Clerk Billing's", record("free"), billing("pro_monthly", json!({})), "forwarded"),
+        ("a record without a plan", record(Value::Null), billing("pro_monthly", json!({})), "forwarded"),
         ("neither", record("free"), missing(), "plan_required"),
         (
             "Clerk Billing's has ended",
@@ -89,13 +89,23 @@ fn the_higher_plan_of_the_record_and_of_clerk_billing_counts() {
             billing("pro_monthly", json!({"status": "ended"})),
             "plan_required",
         ),
-        ("a lower one of Clerk Billing", record("pro"), billing("free", json!({})), "on"),
-        ("within the usual grace period", record("free"), past_due(13), "on"),
+        ("a lower one of Clerk Billing", record("pro"), billing("free", json!({})), "forwarded"),
+        ("within the usual grace period", record("free"), past_due(13), "forwarded"),
         ("after it", record("free"), past_due(14), "plan_required"),
         ("a slug that maps to no plan", record("free"), billing("gold", json!({})), "plan_required"),
-        ("a slug that maps to no plan, beside the record's", record("pro"), billing("gold", json!({})), "on"),
-        ("a plan of the record that is not known", record("gold"), billing("pro_monthly", json!({})), "on"),
-        ("Billing is switched off", record("pro"), error(422, "billing_off"), "on"),
+        (
+            "a slug that maps to no plan, beside the record's",
+            record("pro"),
+            billing("gold", json!({})),
+            "forwarded",
+        ),
+        (
+            "a plan of the record that is not known",
+            record("gold"),
+            billing("pro_monthly", json!({})),
+            "forwarded",
+        ),
+        ("Billing is switched off", record("pro"), error(422, "billing_off"), "forwarded"),
         (
             "Billing is switched off, and the record has none",
             record("free"),
@@ -104,12 +114,12 @@ fn the_higher_plan_of_the_record_and_of_clerk_billing_counts() {
         ),
         ("the record cannot be read", down(), billing("pro_monthly", json!({})), "plan_required"),
         ("Clerk Billing cannot be read", record("pro"), down(), "plan_required"),
-        ("Clerk Billing's answer is another's", record("pro"), record("pro"), "plan_required"),
+        ("Clerk Billing's response is about another user", record("pro"), record("pro"), "plan_required"),
     ];
     for (why, record, billing, want) in cases {
         let mut host = confirming(BOTH);
-        let answer = send(&mut host, "/reports", &token("u:free"), &record, &billing);
-        assert_eq!(answer.code(), want, "{why}");
+        let result = send(&mut host, "/reports", &token("u:free"), &record, &billing);
+        assert_eq!(result.code(), want, "{why}");
         assert_eq!(host.count("confirm.asked"), 1, "{why}");
     }
 }
@@ -128,8 +138,8 @@ fn where_only_clerk_billing_has_the_plan_it_alone_is_read() {
         .collect();
     assert_eq!(paths, ["/v1/users/user_1/billing/subscription"]);
     host.end_callout(callouts[0].id, billing("pro_monthly", json!({})));
-    let answer = host.finish(started);
-    assert_eq!((answer.code(), answer.upstream("x-tollgate-plan")), ("on", Some("pro")));
+    let result = host.finish(started);
+    assert_eq!((result.code(), result.upstream("x-tollgate-plan")), ("forwarded", Some("pro")));
 }
 
 #[test]
@@ -155,7 +165,7 @@ fn both_are_requested_at_once_and_other_requests_wait_for_both() {
             host.end_callout(callouts[index].id, result);
         }
         for started in started {
-            assert_eq!(host.finish(started).code(), "on", "{order:?}");
+            assert_eq!(host.finish(started).code(), "forwarded", "{order:?}");
         }
     }
 }
@@ -176,14 +186,18 @@ fn what_clerk_billing_does_not_say_lowers_no_plan() {
         assert_eq!(refused.code(), "feature_required", "{why}");
         assert_eq!(host.alarms(alarm).len(), 1, "{why}");
         for host in [&mut host, &mut other] {
-            let answer = host.send(&get("/reports", &[("authorization", &pro)]));
-            assert_eq!((answer.code(), answer.upstream("x-tollgate-plan")), ("on", Some("pro")), "{why}");
+            let result = host.send(&get("/reports", &[("authorization", &pro)]));
+            assert_eq!(
+                (result.code(), result.upstream("x-tollgate-plan")),
+                ("forwarded", Some("pro")),
+                "{why}"
+            );
         }
         // Another worker finds it in the shared records, and it lowers nothing there either.
         let refused = send(&mut other, "/login", &pro, &down(), &down());
         assert_eq!(refused.code(), "feature_required", "{why}");
-        let answer = other.send(&get("/reports", &[("authorization", &pro)]));
-        assert_eq!(answer.code(), "on", "{why}");
+        let result = other.send(&get("/reports", &[("authorization", &pro)]));
+        assert_eq!(result.code(), "forwarded", "{why}");
     }
 }
 

@@ -25,11 +25,11 @@ fn issued(user: &str, seconds_ago: i64, edit: impl FnOnce(&mut Draft)) -> String
 
 /// Returns the user of a forwarded request with these cookies, or the code of the refusal.
 fn caller(host: &mut Host, cookie: &str) -> String {
-    let answer = host.send(&get("/account", &[("cookie", cookie)]));
-    if answer.code() == "on" {
-        answer.upstream("x-tollgate-user").unwrap().to_owned()
+    let result = host.send(&get("/account", &[("cookie", cookie)]));
+    if result.code() == "forwarded" {
+        result.upstream("x-tollgate-user").unwrap().to_owned()
     } else {
-        answer.code().to_owned()
+        result.code().to_owned()
     }
 }
 
@@ -167,10 +167,10 @@ fn beyond_the_maximum_no_cookie_counts() {
     {
         assert_eq!(caller(&mut host, &cookie), "malformed_token");
         let anonymous = host.send(&get("/search", &[("cookie", &cookie)]));
-        assert_eq!((anonymous.code(), anonymous.upstream("x-tollgate-user")), ("on", None));
+        assert_eq!((anonymous.code(), anonymous.upstream("x-tollgate-user")), ("forwarded", None));
         let bearer = format!("Bearer {}", issued("user_own", 1, |_| {}));
         let signed_in = host.send(&get("/account", &[("cookie", &cookie), ("authorization", &bearer)]));
-        assert_eq!(signed_in.code(), "on", "a token in the Authorization field needs no cookie");
+        assert_eq!(signed_in.code(), "forwarded", "a token in the Authorization field needs no cookie");
     }
     assert_eq!(host.verifications, 1);
 }

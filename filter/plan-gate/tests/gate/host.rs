@@ -39,7 +39,7 @@ pub(super) struct Host {
 #[derive(Debug)]
 pub(super) enum Progress {
     /// It was forwarded, or has a response.
-    Done(GateAnswer),
+    Done(GateResult),
     /// It waits for the end of a callout.
     Held(HeldRequest),
 }
@@ -52,7 +52,7 @@ pub(super) struct HeldRequest {
 
 /// The result of a request: it was forwarded, or has a response.
 #[derive(Debug)]
-pub(super) struct GateAnswer(Box<MemoryRequest>);
+pub(super) struct GateResult(Box<MemoryRequest>);
 
 impl Host {
     pub(super) fn new(document: &Value, seed: [u8; 16]) -> Self {
@@ -112,8 +112,8 @@ impl Host {
     }
 
     /// Sends a request that does not wait, and returns its result.
-    pub(super) fn send(&mut self, fields: &[(&str, &str)]) -> GateAnswer {
-        self.start(fields).answer()
+    pub(super) fn send(&mut self, fields: &[(&str, &str)]) -> GateResult {
+        self.start(fields).result()
     }
 
     /// Sends a request, which is then done or held.
@@ -125,25 +125,25 @@ impl Host {
     /// Returns the progress of a held request.
     pub(super) fn progress(&mut self, held: HeldRequest) -> Progress {
         match self.take_answer(&held) {
-            Some(answer) => Progress::Done(answer),
+            Some(result) => Progress::Done(result),
             None => Progress::Held(held),
         }
     }
 
     /// Returns the result of a request whose callout has ended, if it waited for one.
-    pub(super) fn finish(&mut self, progress: Progress) -> GateAnswer {
+    pub(super) fn finish(&mut self, progress: Progress) -> GateResult {
         match progress {
-            Progress::Done(answer) => answer,
-            Progress::Held(held) => self.progress(held).answer(),
+            Progress::Done(result) => result,
+            Progress::Held(held) => self.progress(held).result(),
         }
     }
 
     /// Sends a request that does not wait. Returns its result, and the data to keep if it ends without a
     /// response.
-    pub(super) fn send_and_keep(&mut self, fields: &[(&str, &str)]) -> (GateAnswer, Option<Vec<u8>>) {
+    pub(super) fn send_and_keep(&mut self, fields: &[(&str, &str)]) -> (GateResult, Option<Vec<u8>>) {
         let held = self.begin(fields);
         let kept = self.dispatch.borrow().request(held.id).unwrap().keep();
-        (self.progress(held).answer(), kept)
+        (self.progress(held).result(), kept)
     }
 
     fn begin(&mut self, fields: &[(&str, &str)]) -> HeldRequest {
@@ -164,14 +164,14 @@ impl Host {
     }
 
     /// Returns the result of a request, with the fields of its response, if it is done.
-    fn take_answer(&mut self, held: &HeldRequest) -> Option<GateAnswer> {
+    fn take_answer(&mut self, held: &HeldRequest) -> Option<GateResult> {
         let request = &self.memory.requests[&held.id];
         if !request.resumed && request.reply.is_none() {
             return None;
         }
         self.memory.current = held.id;
         self.dispatch.borrow_mut().response_headers(&mut self.memory, held.id);
-        self.memory.requests.remove(&held.id).map(|request| GateAnswer(Box::new(request)))
+        self.memory.requests.remove(&held.id).map(|request| GateResult(Box::new(request)))
     }
 
     /// Returns the callouts in progress.
@@ -268,15 +268,15 @@ impl std::fmt::Debug for HeldRequest {
 
 impl Progress {
     /// Returns the result of a request that does not wait.
-    pub(super) fn answer(self) -> GateAnswer {
+    pub(super) fn result(self) -> GateResult {
         match self {
-            Progress::Done(answer) => answer,
+            Progress::Done(result) => result,
             Progress::Held(held) => panic!("it waits: {held:?}"),
         }
     }
 }
 
-impl GateAnswer {
+impl GateResult {
     /// Returns the status; 200 for a forwarded request.
     pub(super) fn status(&self) -> u16 {
         self.0.reply.as_ref().map_or(200, |reply| reply.status)
@@ -284,7 +284,7 @@ impl GateAnswer {
 
     /// Returns `on` for a forwarded request, or the code of the refusal.
     pub(super) fn code(&self) -> &str {
-        self.0.reply.as_ref().map_or("on", |reply| reply.details)
+        self.0.reply.as_ref().map_or("forwarded", |reply| reply.details)
     }
 
     fn reply(&self) -> &Reply {

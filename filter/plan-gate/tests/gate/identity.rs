@@ -1,11 +1,11 @@
 //! Tests of identity header fields: the upstream gets the caller's identity, and only from the gate.
 
 use super::host::{bearer, signed};
-use super::{GateAnswer, gate, gate_with, get, token};
+use super::{GateResult, gate, gate_with, get, token};
 use serde_json::json;
 
-fn removed(answer: &GateAnswer) -> Vec<String> {
-    answer.removed().iter().map(|name| name.escape_ascii().to_string()).collect()
+fn removed(result: &GateResult) -> Vec<String> {
+    result.removed().iter().map(|name| name.escape_ascii().to_string()).collect()
 }
 
 #[test]
@@ -15,14 +15,14 @@ fn the_upstream_gets_the_caller_and_the_plan() {
         draft.claim("public_metadata", json!({"plan": "pro"}));
         draft.claim("o", json!({"id": "org_1"}));
     });
-    let answer = host.send(&get("/account", &[("authorization", &token)]));
+    let result = host.send(&get("/account", &[("authorization", &token)]));
     for (name, want) in [
         ("x-tollgate-user", Some("user_1")),
         ("x-tollgate-organization", Some("org_1")),
         ("x-tollgate-session", Some("sess_1")),
         ("x-tollgate-plan", Some("pro")),
     ] {
-        assert_eq!(answer.upstream(name), want, "{name}");
+        assert_eq!(result.upstream(name), want, "{name}");
     }
 }
 
@@ -35,10 +35,10 @@ fn unconfigured_identity_fields_are_removed_but_not_set() {
     request.extend(forged.iter().map(|name| (name.as_str(), "forged")));
     for wanted in fields.map(|field| vec![field]).into_iter().chain([vec![]]) {
         let mut host = gate_with(|gate| gate["identity_headers"] = json!(wanted));
-        let answer = host.send(&request);
-        assert_eq!(removed(&answer), forged, "{wanted:?}");
+        let result = host.send(&request);
+        assert_eq!(removed(&result), forged, "{wanted:?}");
         for (field, name) in fields.iter().zip(&forged) {
-            assert_eq!(answer.upstream(name).is_some(), wanted.contains(field), "{name} of {wanted:?}");
+            assert_eq!(result.upstream(name).is_some(), wanted.contains(field), "{name} of {wanted:?}");
         }
     }
 }
@@ -47,20 +47,20 @@ fn unconfigured_identity_fields_are_removed_but_not_set() {
 fn fields_that_the_token_lacks_are_not_set() {
     let mut host = gate();
     let token = bearer(|draft| draft.without("sid"));
-    let answer = host.send(&get("/account", &[("authorization", &token)]));
-    assert_eq!(answer.upstream("x-tollgate-session"), None);
-    assert_eq!(answer.upstream("x-tollgate-organization"), None);
-    assert_eq!(answer.upstream("x-tollgate-plan"), Some("free"), "no plan is the default plan");
+    let result = host.send(&get("/account", &[("authorization", &token)]));
+    assert_eq!(result.upstream("x-tollgate-session"), None);
+    assert_eq!(result.upstream("x-tollgate-organization"), None);
+    assert_eq!(result.upstream("x-tollgate-plan"), Some("free"), "no plan is the default plan");
 }
 
 #[test]
 fn an_anonymous_caller_has_only_a_plan() {
     let mut host = gate();
     let forged = [("x-tollgate-user", "user_9"), ("x_tollgate_session", "sess_9")];
-    let answer = host.send(&get("/search", &forged));
-    assert_eq!(removed(&answer), ["x-tollgate-user", "x_tollgate_session"]);
+    let result = host.send(&get("/search", &forged));
+    assert_eq!(removed(&result), ["x-tollgate-user", "x_tollgate_session"]);
     assert_eq!(
-        (answer.upstream("x-tollgate-plan"), answer.upstream("x-tollgate-user")),
+        (result.upstream("x-tollgate-plan"), result.upstream("x-tollgate-user")),
         (Some("free"), None)
     );
 }
@@ -83,9 +83,9 @@ fn identity_fields_of_clients_are_always_removed() {
         ("as a preflight", preflight.to_vec()),
     ];
     for (why, request) in requests {
-        let answer = gate().send(&[&request[..], &forged].concat());
+        let result = gate().send(&[&request[..], &forged].concat());
         assert_eq!(
-            removed(&answer),
+            removed(&result),
             ["x-tollgate-user", "X_Tollgate-Plan", "x-tollgate-stripe-event"],
             "{why}"
         );
@@ -106,19 +106,19 @@ fn the_subject_is_as_configured() {
         draft.claim("org_public_metadata", organization());
     });
     let cases = [
-        ("user", &in_organization, "on", Some("pro")),
-        ("user", &alone, "on", Some("pro")),
-        ("organization", &in_organization, "on", Some("enterprise")),
+        ("user", &in_organization, "forwarded", Some("pro")),
+        ("user", &alone, "forwarded", Some("pro")),
+        ("organization", &in_organization, "forwarded", Some("enterprise")),
         ("organization", &alone, "organization_required", None),
-        ("organization_or_user", &in_organization, "on", Some("enterprise")),
-        ("organization_or_user", &alone, "on", Some("pro")),
+        ("organization_or_user", &in_organization, "forwarded", Some("enterprise")),
+        ("organization_or_user", &alone, "forwarded", Some("pro")),
     ];
     for (subject, token, code, plan) in cases {
         let mut host = gate_with(|gate| gate["subject"] = json!(subject));
-        let answer = host.send(&get("/ask", &[("authorization", &format!("Bearer {token}"))]));
-        assert_eq!(answer.code(), code, "{subject}");
+        let result = host.send(&get("/ask", &[("authorization", &format!("Bearer {token}"))]));
+        assert_eq!(result.code(), code, "{subject}");
         if let Some(plan) = plan {
-            assert_eq!(answer.upstream("x-tollgate-plan"), Some(plan), "{subject}");
+            assert_eq!(result.upstream("x-tollgate-plan"), Some(plan), "{subject}");
         }
     }
 }
@@ -127,9 +127,9 @@ fn the_subject_is_as_configured() {
 fn a_rule_that_needs_only_a_token_needs_no_organization() {
     let mut host = gate_with(|gate| gate["subject"] = json!("organization"));
     let token = token("pro");
-    let answer = host.send(&get("/account", &[("authorization", &token)]));
-    assert_eq!(answer.code(), "on");
-    assert_eq!(answer.upstream("x-tollgate-plan"), None, "there is no subject with a plan");
+    let result = host.send(&get("/account", &[("authorization", &token)]));
+    assert_eq!(result.code(), "forwarded");
+    assert_eq!(result.upstream("x-tollgate-plan"), None, "there is no subject with a plan");
     assert_eq!(host.send(&get("/reports", &[("authorization", &token)])).status(), 403);
 }
 

@@ -1,7 +1,7 @@
 //! Tests of fetched keys: how often they are fetched, which requests wait, and the effect of changes on
 //! tokens.
 
-use super::host::{CalloutEnd, GateAnswer, Progress, bearer, response, signed};
+use super::host::{CalloutEnd, GateResult, Progress, bearer, response, signed};
 use super::{Host, gate_with, get};
 use serde_json::json;
 use tollgate_core::http::{Callout, Request};
@@ -39,7 +39,7 @@ fn start(host: &mut Host, authorization: &str) -> Progress {
 }
 
 /// Sends a request. If the gate fetches the keys, the response is `body`.
-fn send(host: &mut Host, authorization: &str, body: &str) -> GateAnswer {
+fn send(host: &mut Host, authorization: &str, body: &str) -> GateResult {
     let started = start(host, authorization);
     host.answer_inquiries(200, body);
     host.finish(started)
@@ -61,9 +61,9 @@ fn all_requests_before_the_first_set_wait_for_one_fetch() {
     );
     host.answer_inquiries(200, &key_set(&[own_key()]));
     for progress in waiting {
-        assert_eq!(host.finish(progress).code(), "on");
+        assert_eq!(host.finish(progress).code(), "forwarded");
     }
-    assert_eq!(start(&mut host, &signed_by(own_key())).answer().code(), "on");
+    assert_eq!(start(&mut host, &signed_by(own_key())).result().code(), "forwarded");
     assert_eq!((host.count("keys.fetched"), host.inquiries().len()), (1, 0));
 }
 
@@ -73,7 +73,7 @@ fn requests_that_wait_for_keys_are_bounded_in_number_and_size() {
     let token = signed_by(own_key());
     let mut waiting: Vec<Progress> = (0..WAITING_MAX).map(|_| start(&mut host, &token)).collect();
     assert!(waiting.iter().all(|progress| matches!(progress, Progress::Held(_))));
-    let refused = start(&mut host, &token).answer();
+    let refused = start(&mut host, &token).result();
     assert_eq!((refused.status(), refused.code()), (503, "keys_unavailable"));
     assert_eq!(refused.field("retry-after"), Some("1"));
     assert_eq!(host.count("rule.signed_in.unauthenticated"), 1, "it triggers no alert");
@@ -96,7 +96,7 @@ fn requests_that_wait_for_keys_are_bounded_in_number_and_size() {
     let mut held = Vec::new();
     let refused = loop {
         match host.start(&search) {
-            Progress::Done(answer) => break answer,
+            Progress::Done(result) => break result,
             waiting => held.push(waiting),
         }
     };
@@ -110,7 +110,7 @@ fn requests_that_wait_for_keys_are_bounded_in_number_and_size() {
         (0..=left).map(|_| host.start(&search)).take_while(|one| matches!(one, Progress::Held(_))).collect();
     assert_eq!(again.len(), left, "ended requests no longer count");
     host.answer_inquiries(200, &key_set(&[own_key()]));
-    assert_eq!(host.finish(first).code(), "on");
+    assert_eq!(host.finish(first).code(), "forwarded");
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn a_fetch_survives_the_request_that_started_it() {
     let second = start(&mut host, &signed_by(own_key()));
     assert_eq!(host.inquiries().len(), 1);
     host.answer_inquiries(200, &key_set(&[own_key()]));
-    assert_eq!(host.finish(second).code(), "on");
+    assert_eq!(host.finish(second).code(), "forwarded");
 }
 
 #[test]
@@ -154,12 +154,12 @@ fn without_any_key_requests_are_refused_with_503() {
         if let Some(end) = end {
             host.end_inquiries(&end);
         }
-        let answer = host.finish(first);
-        assert_eq!((answer.status(), answer.code()), (503, "keys_unavailable"), "{why}");
-        assert_eq!(answer.field("retry-after"), Some("1"), "{why}");
+        let result = host.finish(first);
+        assert_eq!((result.status(), result.code()), (503, "keys_unavailable"), "{why}");
+        assert_eq!(result.field("retry-after"), Some("1"), "{why}");
         assert_eq!(host.alarms("keys_unavailable").len(), 1, "{why}");
 
-        let soon = start(&mut host, &signed_by(own_key())).answer();
+        let soon = start(&mut host, &signed_by(own_key())).result();
         assert_eq!(
             (soon.code(), host.inquiries().len()),
             ("keys_unavailable", 0),
@@ -169,7 +169,7 @@ fn without_any_key_requests_are_refused_with_503() {
         host.unknown_clusters.clear();
         assert_eq!(
             send(&mut host, &signed_by(own_key()), &key_set(&[own_key()])).code(),
-            "on",
+            "forwarded",
             "{why}: then it succeeds"
         );
     }
@@ -183,7 +183,11 @@ fn without_keys_a_request_with_a_cookie_is_not_anonymous() {
     let started = host.start(&search);
     host.end_inquiries(&|| CalloutResult::TimedOut);
     assert_eq!(host.finish(started).code(), "keys_unavailable");
-    assert_eq!(host.send(&get("/search", &[])).code(), "on", "a request without a cookie needs no key");
+    assert_eq!(
+        host.send(&get("/search", &[])).code(),
+        "forwarded",
+        "a request without a cookie needs no key"
+    );
 }
 
 #[test]
@@ -191,18 +195,18 @@ fn an_old_set_is_refreshed_in_the_background() {
     let mut host = jwks_gate();
     send(&mut host, &signed_by(own_key()), &key_set(&[own_key()]));
     host.sleep_s(299);
-    assert_eq!(start(&mut host, &with_subject("user_2")).answer().code(), "on");
+    assert_eq!(start(&mut host, &with_subject("user_2")).result().code(), "forwarded");
     assert_eq!(host.inquiries().len(), 0, "not old yet");
     host.sleep_s(1);
-    assert_eq!(start(&mut host, &with_subject("user_3")).answer().code(), "on", "no request waits");
-    assert_eq!(start(&mut host, &with_subject("user_4")).answer().code(), "on");
+    assert_eq!(start(&mut host, &with_subject("user_3")).result().code(), "forwarded", "no request waits");
+    assert_eq!(start(&mut host, &with_subject("user_4")).result().code(), "forwarded");
     assert_eq!(host.inquiries().len(), 1);
     host.end_inquiries(&|| CalloutResult::TimedOut);
     assert_eq!(host.count("keys.fetch_failed"), 1);
-    assert_eq!(start(&mut host, &with_subject("user_5")).answer().code(), "on", "the old keys stay");
+    assert_eq!(start(&mut host, &with_subject("user_5")).result().code(), "forwarded", "the old keys stay");
     assert_eq!(host.inquiries().len(), 0, "no fetch for a while");
     host.sleep_s(5);
-    start(&mut host, &with_subject("user_6")).answer();
+    start(&mut host, &with_subject("user_6")).result();
     assert_eq!(host.inquiries().len(), 1);
 }
 
@@ -216,18 +220,22 @@ fn a_new_key_is_fetched_when_a_token_names_it() {
     send(&mut host, &signed_by(own_key()), &key_set(&[own_key()]));
     host.sleep_s(5);
     let rotated = key_set(&[own_key(), other_key()]);
-    assert_eq!(send(&mut host, &signed_by(other_key()), &rotated).code(), "on");
-    assert_eq!(start(&mut host, &signed_by(own_key())).answer().code(), "on", "the old one is still there");
+    assert_eq!(send(&mut host, &signed_by(other_key()), &rotated).code(), "forwarded");
+    assert_eq!(
+        start(&mut host, &signed_by(own_key())).result().code(),
+        "forwarded",
+        "the old one is still there"
+    );
 }
 
 #[test]
 fn a_token_whose_key_is_dropped_is_dropped_with_it() {
     let mut host = jwks_gate();
     let old = signed_by(own_key());
-    assert_eq!(send(&mut host, &old, &key_set(&[own_key()])).code(), "on");
-    assert_eq!(start(&mut host, &old).answer().code(), "on", "from the cache");
+    assert_eq!(send(&mut host, &old, &key_set(&[own_key()])).code(), "forwarded");
+    assert_eq!(start(&mut host, &old).result().code(), "forwarded", "from the cache");
     host.sleep_s(5);
-    assert_eq!(send(&mut host, &signed_by(other_key()), &key_set(&[other_key()])).code(), "on");
+    assert_eq!(send(&mut host, &signed_by(other_key()), &key_set(&[other_key()])).code(), "forwarded");
     host.sleep_s(5);
     let refused = send(&mut host, &old, &key_set(&[other_key()]));
     assert_eq!((refused.status(), refused.code()), (401, "unknown_key"));
@@ -241,7 +249,7 @@ fn an_added_key_keeps_the_token_cache() {
     host.sleep_s(5);
     send(&mut host, &signed_by(other_key()), &key_set(&[own_key(), other_key()]));
     let before = host.verifications;
-    start(&mut host, &old).answer();
+    start(&mut host, &old).result();
     assert_eq!(host.verifications, before);
 }
 
@@ -270,7 +278,7 @@ fn an_unknown_key_is_remembered_for_a_while() {
     let other = with_kid("ins_other");
     assert_eq!(send(&mut host, &other, &set).code(), "unknown_key");
     host.sleep_s(29);
-    assert_eq!(start(&mut host, &other).answer().code(), "unknown_key", "at once");
+    assert_eq!(start(&mut host, &other).result().code(), "unknown_key", "at once");
     assert_eq!(host.inquiries().len(), 0);
     host.sleep_s(1);
     assert!(matches!(start(&mut host, &other), Progress::Held(_)), "fetched again");
@@ -284,12 +292,12 @@ fn a_key_is_not_unknown_if_the_fetch_failed() {
     let started = start(&mut host, &signed_by(other_key()));
     host.end_inquiries(&|| CalloutResult::TimedOut);
     assert_eq!(host.finish(started).code(), "keys_unavailable", "it may be a new one");
-    assert_eq!(start(&mut host, &signed_by(own_key())).answer().code(), "on");
+    assert_eq!(start(&mut host, &signed_by(own_key())).result().code(), "forwarded");
     host.sleep_s(5);
     let rotated = key_set(&[own_key(), other_key()]);
     assert_eq!(
         send(&mut host, &signed_by(other_key()), &rotated).code(),
-        "on",
+        "forwarded",
         "it was not remembered as unknown"
     );
 }
@@ -301,7 +309,7 @@ fn a_clock_that_stepped_back_delays_no_fetch() {
     host.end_inquiries(&|| CalloutResult::Reset);
     host.finish(started);
     host.now = tollgate_core::time::Micros::from_secs(host.now.as_secs() - 3);
-    assert_eq!(send(&mut host, &signed_by(own_key()), &key_set(&[own_key()])).code(), "on");
+    assert_eq!(send(&mut host, &signed_by(own_key()), &key_set(&[own_key()])).code(), "forwarded");
 }
 
 #[test]

@@ -26,4 +26,4 @@ mod service;
 mod usage;
 
 use fixture::{configuration, gate, gate_with};
-use host::{GateAnswer, Host, get, post, token};
+use host::{GateResult, Host, get, post, token};

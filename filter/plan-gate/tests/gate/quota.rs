@@ -65,10 +65,10 @@ fn the_rate_limit_fields_have_the_configured_forms() {
         let mut host = gate_with(|gate| gate["rate_limit_headers"] = json!(form));
         let free = token("free");
         let request = get("/ask", &[("authorization", &free)]);
-        for answer in [host.send(&request), (0..5).map(|_| host.send(&request)).last().unwrap()] {
-            assert_eq!(answer.field("ratelimit").is_some(), ietf, "{form}");
-            assert_eq!(answer.field("ratelimit-policy").is_some(), ietf, "{form}");
-            assert_eq!(answer.field("x-ratelimit-limit").is_some(), x, "{form}");
+        for result in [host.send(&request), (0..5).map(|_| host.send(&request)).last().unwrap()] {
+            assert_eq!(result.field("ratelimit").is_some(), ietf, "{form}");
+            assert_eq!(result.field("ratelimit-policy").is_some(), ietf, "{form}");
+            assert_eq!(result.field("x-ratelimit-limit").is_some(), x, "{form}");
         }
     }
 }
@@ -97,7 +97,7 @@ fn all_windows_must_have_room_and_a_refused_request_counts_in_none() {
     assert_eq!(host.send(&burst).field("retry-after"), Some("60"));
     host.sleep_s(60);
     let third = host.send(&burst);
-    assert_eq!(third.code(), "on");
+    assert_eq!(third.code(), "forwarded");
     assert_eq!(
         third.field("ratelimit"),
         Some(r#""burst";r=0;t=57540"#),
@@ -197,21 +197,21 @@ fn a_request_that_cannot_be_counted_is_refused() {
     let free = token("free");
     let request = get("/ask", &[("authorization", &free)]);
     host.swaps_to_lose = SWAP_TRIES_MAX;
-    let answer = host.send(&request);
-    assert_eq!((answer.status(), answer.code()), (503, "store_unavailable"));
-    assert_eq!(answer.field("retry-after"), Some("1"));
+    let result = host.send(&request);
+    assert_eq!((result.status(), result.code()), (503, "store_unavailable"));
+    assert_eq!(result.field("retry-after"), Some("1"));
     assert_eq!(host.count("counters.store_failed"), 1);
     host.swaps_to_lose = SWAP_TRIES_MAX - 1;
-    assert_eq!(host.send(&request).code(), "on", "one try fewer");
+    assert_eq!(host.send(&request).code(), "forwarded", "one try fewer");
 }
 
 #[test]
 fn a_seed_overwritten_by_another_plugin_grants_no_quota() {
     let mut host = gate();
     assert!(host.shared.swap(&seed_key(), b"not a seed", Version::ABSENT));
-    let answer = host.send(&get("/ask", &[("authorization", &token("free"))]));
-    assert_eq!((answer.status(), answer.code()), (503, "store_unavailable"));
-    assert_eq!(host.send(&get("/account", &[("authorization", &token("free"))])).code(), "on");
+    let result = host.send(&get("/ask", &[("authorization", &token("free"))]));
+    assert_eq!((result.status(), result.code()), (503, "store_unavailable"));
+    assert_eq!(host.send(&get("/account", &[("authorization", &token("free"))])).code(), "forwarded");
 }
 
 #[test]

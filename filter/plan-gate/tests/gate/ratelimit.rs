@@ -165,7 +165,7 @@ fn many_addresses_evict_no_recorded_refusal_of_a_subject() {
 #[test]
 fn if_the_service_fails_on_error_decides_and_one_alarm_is_logged() {
     for failure in [Failure::TimesOut, Failure::Refuses, Failure::Empty, Failure::Unconfigured] {
-        for (on_error, want) in [("allow", "on"), ("deny", "store_unavailable")] {
+        for (on_error, want) in [("allow", "forwarded"), ("deny", "store_unavailable")] {
             let (mut host, service) =
                 with_store(|gate| gate["store"]["ratelimit"]["on_error"] = json!(on_error));
             let free = token("free");
@@ -173,9 +173,9 @@ fn if_the_service_fails_on_error_decides_and_one_alarm_is_logged() {
             assert_eq!(host.served(2, &ask), 2);
             service.borrow_mut().fails = Some(failure);
             for path in ["/ask", "/ask", "/burst", "/pair"] {
-                let answer = host.send(&get(path, &[("authorization", &free)]));
-                assert_eq!(answer.code(), want, "{failure:?} {path}");
-                assert_eq!(answer.field("ratelimit"), None, "the state is unknown");
+                let result = host.send(&get(path, &[("authorization", &free)]));
+                assert_eq!(result.code(), want, "{failure:?} {path}");
+                assert_eq!(result.field("ratelimit"), None, "the state is unknown");
             }
             assert_eq!(host.count("counters.store_failed"), 4);
             assert_eq!(host.count("counters.uncounted"), if on_error == "allow" { 4 } else { 0 });
@@ -245,7 +245,7 @@ fn a_recorded_refusal_is_checked_again_after_a_confirmation() {
     assert_eq!(confirmed(&mut host), "quota_exceeded");
     service.borrow_mut().forget();
     host.sleep_s(1);
-    assert_eq!(confirmed(&mut host), "on", "the use was reset in Redis");
+    assert_eq!(confirmed(&mut host), "forwarded", "the use was reset in Redis");
 }
 
 #[test]

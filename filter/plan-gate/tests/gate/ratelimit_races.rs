@@ -59,7 +59,7 @@ impl Fleet {
     fn record(&mut self, host: usize, progress: Progress) {
         match progress {
             Progress::Held(request) => self.waiting.push((host, request)),
-            Progress::Done(response) if response.code() == "on" => self.admitted += 1,
+            Progress::Done(response) if response.code() == "forwarded" => self.admitted += 1,
             Progress::Done(response) => {
                 assert_eq!(response.code(), "quota_exceeded");
                 self.refused += 1;

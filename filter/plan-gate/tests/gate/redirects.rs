@@ -19,13 +19,13 @@ fn pass(host: &mut Host, user: &str, path: &str, redirected: bool) -> (String, O
     if redirected {
         fields.push(("x-envoy-original-url", "http://x/anything"));
     }
-    let (answer, kept) = host.send_and_keep(&get(path, &fields));
+    let (result, kept) = host.send_and_keep(&get(path, &fields));
     host.keep(kept);
-    (answer.code().to_owned(), answer.field("x-ratelimit-remaining").map(str::to_owned))
+    (result.code().to_owned(), result.field("x-ratelimit-remaining").map(str::to_owned))
 }
 
 fn on(remaining: &str) -> (String, Option<String>) {
-    ("on".to_owned(), Some(remaining.to_owned()))
+    ("forwarded".to_owned(), Some(remaining.to_owned()))
 }
 
 #[test]

@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 #[test]
 fn each_plan_gets_what_it_allows() {
     let cases = [
-        ("/account", ["on", "on", "on"]),
-        ("/ask", ["on", "on", "on"]),
-        ("/bulk", ["plan_required", "on", "on"]),
-        ("/reports", ["plan_required", "on", "on"]),
-        ("/reports/daily?x=1", ["plan_required", "on", "on"]),
-        ("/support", ["feature_required", "on", "on"]),
-        ("/login", ["feature_required", "feature_required", "on"]),
-        ("/other", ["on", "on", "on"]),
+        ("/account", ["forwarded", "forwarded", "forwarded"]),
+        ("/ask", ["forwarded", "forwarded", "forwarded"]),
+        ("/bulk", ["plan_required", "forwarded", "forwarded"]),
+        ("/reports", ["plan_required", "forwarded", "forwarded"]),
+        ("/reports/daily?x=1", ["plan_required", "forwarded", "forwarded"]),
+        ("/support", ["feature_required", "forwarded", "forwarded"]),
+        ("/login", ["feature_required", "feature_required", "forwarded"]),
+        ("/other", ["forwarded", "forwarded", "forwarded"]),
         ("//reports", ["ambiguous_path"; 3]),
         ("/%72eports", ["ambiguous_path"; 3]),
         ("/x/../reports", ["ambiguous_path"; 3]),
@@ -24,8 +24,8 @@ fn each_plan_gets_what_it_allows() {
     ];
     for (path, want) in cases {
         for (plan, want) in ["free", "pro", "enterprise"].into_iter().zip(want) {
-            let answer = gate().send(&get(path, &[("authorization", &token(plan))]));
-            assert_eq!(answer.code(), want, "{plan} at {path}");
+            let result = gate().send(&get(path, &[("authorization", &token(plan))]));
+            assert_eq!(result.code(), want, "{plan} at {path}");
         }
     }
 }
@@ -38,14 +38,14 @@ fn a_refusal_has_the_lowest_sufficient_plan() {
         ("/login", "pro", 403, json!({"plan": "pro", "required_plan": "enterprise", "feature": "sso"})),
     ];
     for (path, plan, status, members) in cases {
-        let answer = gate().send(&get(path, &[("authorization", &token(plan))]));
-        let body = answer.json();
-        assert_eq!((answer.status(), &body["status"]), (status, &json!(status)), "{path}");
+        let result = gate().send(&get(path, &[("authorization", &token(plan))]));
+        let body = result.json();
+        assert_eq!((result.status(), &body["status"]), (status, &json!(status)), "{path}");
         assert_eq!(body["upgrade_url"], "https://app.example.com/pricing", "{path}");
         for (name, value) in members.as_object().unwrap() {
             assert_eq!(&body[name], value, "{path}: {name}");
         }
-        assert_eq!(answer.field("content-type"), Some("application/problem+json"));
+        assert_eq!(result.field("content-type"), Some("application/problem+json"));
     }
     let mut payment = gate_with(|gate| gate["plan_required_status"] = json!(402));
     assert_eq!(payment.send(&get("/reports", &[("authorization", &token("free"))])).status(), 402);
@@ -55,21 +55,21 @@ fn a_refusal_has_the_lowest_sufficient_plan() {
 fn unmatched_requests_are_handled_as_configured() {
     let pro = token("pro");
     let cases = [
-        ("pass", None, "on"),
-        ("pass", Some("Bearer nonsense"), "on"),
+        ("pass", None, "forwarded"),
+        ("pass", Some("Bearer nonsense"), "forwarded"),
         ("require_token", None, "missing_token"),
         ("require_token", Some("Bearer nonsense"), "malformed_token"),
-        ("require_token", Some(&pro), "on"),
+        ("require_token", Some(&pro), "forwarded"),
         ("deny", None, "no_rule"),
         ("deny", Some(&pro), "no_rule"),
     ];
     for (unmatched, authorization, want) in cases {
         let mut host = gate_with(|gate| gate["unmatched"] = json!(unmatched));
         let fields: Vec<_> = authorization.map(|value| ("authorization", value)).into_iter().collect();
-        let answer = host.send(&get("/other", &fields));
-        assert_eq!(answer.code(), want, "{unmatched} with {authorization:?}");
-        if (unmatched, want) == ("require_token", "on") {
-            assert_eq!(answer.upstream("x-tollgate-user"), Some("user_1"));
+        let result = host.send(&get("/other", &fields));
+        assert_eq!(result.code(), want, "{unmatched} with {authorization:?}");
+        if (unmatched, want) == ("require_token", "forwarded") {
+            assert_eq!(result.upstream("x-tollgate-user"), Some("user_1"));
         }
     }
 }
@@ -81,14 +81,14 @@ fn a_rule_that_the_route_names_precedes_the_path() {
     let free = token("free");
     assert_eq!(host.send(&get("/account", &[("authorization", &free)])).code(), "plan_required");
     host.name_rule("unknown");
-    let answer = host.send(&get("/account", &[("authorization", &free)]));
-    assert_eq!((answer.status(), answer.code()), (500, "unknown_rule"));
+    let result = host.send(&get("/account", &[("authorization", &free)]));
+    assert_eq!((result.status(), result.code()), (500, "unknown_rule"));
 }
 
 #[test]
 fn routes_name_rules_only_if_the_document_says_so() {
     let free = token("free");
-    for (rules_by_route, want) in [(false, "on"), (true, "plan_required")] {
+    for (rules_by_route, want) in [(false, "forwarded"), (true, "plan_required")] {
         let mut host = gate_with(|gate| {
             gate["rules_by_route"] = json!(rules_by_route);
             gate["rules"] = json!([
@@ -104,7 +104,7 @@ fn routes_name_rules_only_if_the_document_says_so() {
 #[test]
 fn only_a_true_preflight_passes_without_a_token() {
     let question = [("origin", "https://x"), ("access-control-request-method", "POST")];
-    assert_eq!(gate().send(&request("OPTIONS", "/ask", &question)).code(), "on");
+    assert_eq!(gate().send(&request("OPTIONS", "/ask", &question)).code(), "forwarded");
     assert_eq!(gate().send(&request("OPTIONS", "/ask", &question[..1])).code(), "missing_token");
     assert_eq!(gate().send(&post("/ask", &question)).code(), "missing_token");
     assert_eq!(gate().send(&request("OPTIONS", "//ask", &question)).code(), "ambiguous_path");
@@ -121,13 +121,14 @@ fn the_gate_forwards_requests_for_the_webhook_path() {
     document["plan_gate"]["unmatched"] = json!("deny");
     let mut host = super::fixture::gate_of(&document);
     let forged = [("x-tollgate-stripe-event", "evt_1"), ("x-tollgate-user", "user_9")];
-    let answer = host.send(&post("/webhooks/stripe", &forged));
-    assert_eq!(answer.removed(), [b"x-tollgate-user".to_vec()], "the webhook filter removes its own");
+    let result = host.send(&post("/webhooks/stripe", &forged));
+    assert_eq!(result.removed(), [b"x-tollgate-user".to_vec()], "the webhook filter removes its own");
     assert_eq!(host.send(&post("/webhooks/stripe/x", &[])).code(), "no_rule");
-    for (path, want) in [("/webhooks/stripe", "on"), ("/webhooks/stripe?x", "on"), ("/ask", "ambiguous_path")]
+    for (path, want) in
+        [("/webhooks/stripe", "forwarded"), ("/webhooks/stripe?x", "forwarded"), ("/ask", "ambiguous_path")]
     {
-        let answer = host.send(&post("/webhooks/stripe", &[("x-forwarded-path", path)]));
-        assert_eq!(answer.code(), want, "a proxy in front sends the path {path}");
+        let result = host.send(&post("/webhooks/stripe", &[("x-forwarded-path", path)]));
+        assert_eq!(result.code(), want, "a proxy in front sends the path {path}");
     }
 }
 
@@ -138,9 +139,9 @@ fn in_shadow_mode_the_gate_decides_but_refuses_nothing() {
     for (path, authorization) in
         [("/reports", free.as_str()), ("/ask", "Bearer nonsense"), ("//ask", free.as_str())]
     {
-        let answer = host.send(&get(path, &[("authorization", authorization), ("x-tollgate-plan", "pro")]));
-        assert_eq!(answer.code(), "on", "{path}");
-        assert_eq!(answer.removed(), [b"x-tollgate-plan".to_vec()], "{path}");
+        let result = host.send(&get(path, &[("authorization", authorization), ("x-tollgate-plan", "pro")]));
+        assert_eq!(result.code(), "forwarded", "{path}");
+        assert_eq!(result.removed(), [b"x-tollgate-plan".to_vec()], "{path}");
     }
     assert_eq!(host.served(9, &get("/ask", &[("authorization", &free)])), 9, "5 of them counted");
     let counts =
@@ -152,9 +153,9 @@ fn in_shadow_mode_the_gate_decides_but_refuses_nothing() {
 fn only_authorized_origins_can_read_the_gates_responses() {
     let origin = |origin| get("/ask", &[("origin", origin)]);
     let mut host = gate();
-    let answer = host.send(&origin("https://app.example.com"));
-    assert_eq!(answer.field("access-control-allow-origin"), Some("https://app.example.com"));
-    assert!(answer.field("access-control-expose-headers").unwrap().contains("retry-after"));
+    let result = host.send(&origin("https://app.example.com"));
+    assert_eq!(result.field("access-control-allow-origin"), Some("https://app.example.com"));
+    assert!(result.field("access-control-expose-headers").unwrap().contains("retry-after"));
     assert_eq!(host.send(&origin("https://evil.example.com")).field("access-control-allow-origin"), None);
     let mut off = gate_with(|gate| gate["cors"] = json!("off"));
     assert_eq!(off.send(&origin("https://app.example.com")).field("access-control-allow-origin"), None);
@@ -172,8 +173,8 @@ fn an_unknown_plan_counts_as_the_default_and_is_reported_once_a_token() {
         let mut host = gate();
         let token = token(plan);
         for _ in 0..3 {
-            let answer = host.send(&get("/reports", &[("authorization", &token)]));
-            assert_eq!((answer.code(), &answer.json()["plan"]), ("plan_required", &json!("free")), "{why}");
+            let result = host.send(&get("/reports", &[("authorization", &token)]));
+            assert_eq!((result.code(), &result.json()["plan"]), ("plan_required", &json!("free")), "{why}");
         }
         assert_eq!(host.alarms("plan_unknown").len(), 1, "{why}");
         assert_eq!(host.alarms("plan_unknown")[0]["subject"], "user_1", "{why}");
@@ -208,8 +209,8 @@ fn an_unknown_plan_is_counted_by_token_and_logged_once_a_minute() {
 fn each_unknown_slug_is_logged_even_if_another_is_known() {
     let mut host = gate_with(|gate| gate["plan_claims"] = json!({"user": ["clerk_billing"]}));
     let token = bearer(|draft| draft.claim("pla", "u:pro_monthly,u:gold,u:silver,o:bronze"));
-    let answer = host.send(&get("/reports", &[("authorization", &token)]));
-    assert_eq!((answer.code(), answer.upstream("x-tollgate-plan")), ("on", Some("pro")));
+    let result = host.send(&get("/reports", &[("authorization", &token)]));
+    assert_eq!((result.code(), result.upstream("x-tollgate-plan")), ("forwarded", Some("pro")));
     let alarms = host.alarms("plan_unknown");
     let found: Vec<&Value> = alarms.iter().map(|alarm| &alarm["found"]).collect();
     assert_eq!(found, ["gold", "silver"]);
@@ -226,31 +227,31 @@ fn a_plan_whose_grace_is_over_counts_as_the_default() {
     });
     let reports = get("/reports", &[("authorization", &token)]);
     host.sleep_s(9);
-    assert_eq!(host.send(&reports).code(), "on", "one second before its end");
+    assert_eq!(host.send(&reports).code(), "forwarded", "one second before its end");
     host.sleep_s(1);
-    let answer = host.send(&reports);
-    assert_eq!((answer.code(), &answer.json()["plan"]), ("plan_required", &json!("free")));
+    let result = host.send(&reports);
+    assert_eq!((result.code(), &result.json()["plan"]), ("plan_required", &json!("free")));
 }
 
 #[test]
 fn the_plan_can_come_from_clerk_billing_alone() {
     let claims = json!({"user": ["clerk_billing"], "organization": ["clerk_billing"]});
     let cases = [
-        ("its slug", json!({"pla": "u:pro_monthly"}), "/reports", "on"),
+        ("its slug", json!({"pla": "u:pro_monthly"}), "/reports", "forwarded"),
         (
             "the plan's name, but another slug is configured",
             json!({"pla": "u:pro"}),
             "/reports",
             "plan_required",
         ),
-        ("a name where no slug is configured", json!({"pla": "u:enterprise"}), "/login", "on"),
-        ("the highest of several", json!({"pla": "u:free,u:enterprise"}), "/login", "on"),
+        ("a name where no slug is configured", json!({"pla": "u:enterprise"}), "/login", "forwarded"),
+        ("the highest of several", json!({"pla": "u:free,u:enterprise"}), "/login", "forwarded"),
         ("an organization's", json!({"pla": "o:pro_monthly"}), "/reports", "plan_required"),
         (
             "a feature in addition to the plan",
             json!({"pla": "u:free", "fea": "u:priority_support"}),
             "/support",
-            "on",
+            "forwarded",
         ),
         ("an organization's feature", json!({"pla": "u:free", "fea": "o:sso"}), "/login", "feature_required"),
         ("nothing", json!({}), "/reports", "plan_required"),
@@ -276,15 +277,15 @@ fn header_fields_that_override_path_or_method_bypass_no_rule() {
     let cases = [
         ("x-original-url", "/reports", "/other", "ambiguous_path"),
         ("x-rewrite-url", "/reports", "/other", "ambiguous_path"),
-        ("x-original-url", "/other", "/other", "on"),
+        ("x-original-url", "/other", "/other", "forwarded"),
         ("x-http-method-override", "POST", "/drafts", "ambiguous_method"),
-        ("x-http-method-override", "PATCH", "/drafts", "on"),
-        ("x-http-method-override", "POST", "/other", "on"),
-        ("x-forwarded-host", "anything", "/other", "on"),
+        ("x-http-method-override", "PATCH", "/drafts", "forwarded"),
+        ("x-http-method-override", "POST", "/other", "forwarded"),
+        ("x-forwarded-host", "anything", "/other", "forwarded"),
     ];
     for (name, value, path, want) in cases {
-        let answer = host.send(&get(path, &[(name, value), ("authorization", &free)]));
-        assert_eq!(answer.code(), want, "{name}: {value} at {path}");
+        let result = host.send(&get(path, &[(name, value), ("authorization", &free)]));
+        assert_eq!(result.code(), want, "{name}: {value} at {path}");
     }
 }
 
@@ -323,13 +324,13 @@ fn paths_of_honest_clients_are_matched_by_their_rules() {
         let mut host = gate_with(|gate| gate["unmatched"] = json!(unmatched));
         for path in guarded {
             let signed_in = host.send(&get(path, &[("authorization", &pro)]));
-            assert_eq!(signed_in.code(), "on", "{unmatched}: {path}");
+            assert_eq!(signed_in.code(), "forwarded", "{unmatched}: {path}");
             assert_eq!(host.send(&get(path, &[])).code(), "missing_token", "{unmatched}: {path}");
         }
-        let want = if unmatched == "deny" { "no_rule" } else { "on" };
+        let want = if unmatched == "deny" { "no_rule" } else { "forwarded" };
         for path in free {
-            let answer = host.send(&get(path, &[("authorization", &pro)]));
-            assert_eq!(answer.code(), want, "{unmatched}: {path}");
+            let result = host.send(&get(path, &[("authorization", &pro)]));
+            assert_eq!(result.code(), want, "{unmatched}: {path}");
         }
     }
 }
@@ -341,10 +342,14 @@ fn a_preflight_with_an_overridden_method_or_path_needs_a_token() {
         let fields: Vec<_> = preflight.into_iter().chain(field).collect();
         gate().send(&request("OPTIONS", "/reports", &fields)).code().to_owned()
     };
-    assert_eq!(ask(None), "on");
+    assert_eq!(ask(None), "forwarded");
     assert_eq!(ask(Some(("x-http-method-override", "GET"))), "missing_token");
     assert_eq!(ask(Some(("x-original-url", "/reports/daily"))), "missing_token");
-    assert_eq!(ask(Some(("x-forwarded-path", "/reports"))), "on", "a proxy in front repeats the path");
-    assert_eq!(ask(Some(("x-original-uri", "/reports?page=2"))), "on");
-    assert_eq!(ask(Some(("x-http-method-override", "OPTIONS"))), "on", "a proxy in front repeats the method");
+    assert_eq!(ask(Some(("x-forwarded-path", "/reports"))), "forwarded", "a proxy in front repeats the path");
+    assert_eq!(ask(Some(("x-original-uri", "/reports?page=2"))), "forwarded");
+    assert_eq!(
+        ask(Some(("x-http-method-override", "OPTIONS"))),
+        "forwarded",
+        "a proxy in front repeats the method"
+    );
 }

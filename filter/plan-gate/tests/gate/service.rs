@@ -64,7 +64,7 @@ impl FakeRatelimit {
 
     fn count(&mut self, message: &[u8], now: Micros) -> Vec<u8> {
         let now_s = now.as_secs().checked_add_signed(self.ahead_s).unwrap();
-        let (mut domain, mut answer, mut adds) = (String::new(), Vec::new(), false);
+        let (mut domain, mut result, mut adds) = (String::new(), Vec::new(), false);
         for (number, bytes) in messages(message) {
             match number {
                 1 => domain = text(bytes),
@@ -72,13 +72,13 @@ impl FakeRatelimit {
                     let (path, hits) = descriptor(&bytes);
                     adds |= hits > 0;
                     let status = self.status(&format!("{domain} {path}"), hits, now_s);
-                    push_message(&mut answer, 2, &status);
+                    push_message(&mut result, 2, &status);
                 }
                 other => panic!("field {other}"),
             }
         }
         *if adds { &mut self.additions } else { &mut self.queries } += 1;
-        answer
+        result
     }
 
     fn status(&mut self, path: &str, hits: u64, now_s: u64) -> Vec<u8> {
