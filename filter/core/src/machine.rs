@@ -53,7 +53,7 @@ pub enum Input<'a> {
     },
     /// More of a held body has arrived, and more may follow.
     BodyGrew {
-        /// How many bytes are held now.
+        /// The number of bytes that are held now.
         bytes: usize,
     },
     /// The whole body.

@@ -33,7 +33,7 @@ pub(crate) struct Exchange<M> {
     pub(crate) filter_id: u32,
     pub(crate) machine: M,
     pub(crate) stage: Stage,
-    /// How many bytes of the body the host holds.
+    /// The number of bytes of the body that the host holds.
     pub(crate) body_bytes: usize,
     /// Whether the machine got the whole body.
     pub(crate) body_passed: bool,

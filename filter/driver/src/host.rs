@@ -11,7 +11,7 @@ use tollgate_core::time::Micros;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HostError(pub u32);
 
-/// Why a header map could not be read.
+/// The reason why a header map could not be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HeadersError {
     /// The host has none, or did not return it.

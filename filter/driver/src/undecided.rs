@@ -7,7 +7,7 @@ use tollgate_core::alarm::{Alarm, AlarmCode};
 use tollgate_core::http::Reply;
 use tollgate_core::problem::Problem;
 
-/// Why a request is refused without a decision of the rules.
+/// The reason why a request is refused without a decision of the rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum UndecidedError {
     /// The host did not return the time.

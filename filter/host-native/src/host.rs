@@ -45,7 +45,7 @@ pub(crate) enum OwnRequest {
     Continues,
 }
 
-/// What the running hook belongs to.
+/// The request or filter to which the running hook belongs.
 #[derive(Debug)]
 enum Scope {
     /// The main thread configures a filter.

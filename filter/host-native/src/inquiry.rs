@@ -22,7 +22,7 @@ pub(crate) struct InquiryResult {
     /// The ID that [`start`] returned.
     pub(crate) inquiry: u64,
     pub(crate) result: CalloutResult,
-    /// When it arrived; `None` without a clock.
+    /// The time at which the outcome arrived; `None` without a clock.
     pub(crate) arrived_at: Option<Micros>,
 }
 
@@ -53,7 +53,7 @@ struct QueuedInquiry {
 #[derive(Debug)]
 pub(crate) struct Inquiries {
     main_thread: ConfigScheduler,
-    /// How many are queued or in flight.
+    /// The number of inquiries that are queued or in flight.
     in_progress: AtomicUsize,
     queued: Mutex<Vec<QueuedInquiry>>,
     in_flight: Mutex<BTreeMap<StartedCallout, (u64, Arc<Mailbox>)>>,

@@ -20,7 +20,7 @@ pub(crate) struct Worker {
     pub(crate) dispatches: Dispatches,
     /// The filters that this thread has configured.
     configured: Vec<u32>,
-    /// How many removals of filters this thread has applied.
+    /// The number of removed filters that this thread has applied.
     removals: u64,
     last_request: u32,
 }

@@ -31,7 +31,7 @@ const SIGNATURES_MAX: usize = 8;
 pub(crate) struct Authentication {
     /// The tokens that are left, in order of priority: the first valid one is the caller's.
     tokens: VecDeque<Vec<u8>>,
-    /// How many of them may still have their signature verified.
+    /// The number of tokens whose signatures may still be verified.
     checks_left: usize,
     /// The token whose keys are looked up, and whether it has waited for a fetch of the keys.
     looking_up: Option<(Jws, bool)>,

@@ -24,7 +24,7 @@ const FETCH_EVERY: Duration = Duration::from_secs(5);
 /// The minimum time between two fetches while there is no key at all and every request is refused.
 const FIRST_FETCH_EVERY: Duration = Duration::from_secs(1);
 
-/// How long a `kid` that a new set did not have counts as unknown without another fetch.
+/// The duration for which a `kid` that a new set does not have counts as unknown without another fetch.
 const UNKNOWN_FOR: Duration = Duration::from_secs(30);
 
 /// The maximum number of unknown `kid`s to remember; beyond that, the oldest is forgotten.

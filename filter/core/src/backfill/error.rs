@@ -3,7 +3,7 @@
 use crate::alarm::AlarmCode;
 use crate::sync::SyncError;
 
-/// Why a census or a reconciliation was not completed. It has neither granted nor removed a plan.
+/// The reason why a census or a reconciliation was not completed. It has neither granted nor removed a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BackfillError {
     /// The kind of error.

@@ -66,7 +66,7 @@ pub struct Conclusion {
     /// The outcome of each subject.
     pub outcomes: Vec<SubjectOutcome>,
     /// The notes that were or would be written at Stripe.
-    pub names: Vec<NotedOwner>,
+    pub noted_owners: Vec<NotedOwner>,
     /// The error, if the reconciliation failed.
     pub failure: Option<BackfillError>,
     /// Log lines of the audit, and alarms.
@@ -106,7 +106,7 @@ pub struct Reconciliation {
     started: SortedSet<CallId>,
     /// The number of those that have ended.
     ended: usize,
-    names: Vec<NotedOwner>,
+    noted_owners: Vec<NotedOwner>,
     changes: SortedMap<Subject, RecordChange>,
     reports: Vec<Report>,
 }
@@ -130,7 +130,7 @@ impl Reconciliation {
             intent,
             started: SortedSet::default(),
             ended: 0,
-            names: Vec::new(),
+            noted_owners: Vec::new(),
             changes: SortedMap::default(),
             reports: Vec::new(),
         };
@@ -169,7 +169,7 @@ impl Reconciliation {
         };
         let mut started_calls = Vec::with_capacity(calls.len());
         for (id, callout) in calls {
-            self.names.extend(self.sync.note(id).and_then(noted_owner));
+            self.noted_owners.extend(self.sync.note(id).and_then(noted_owner));
             if self.intent == Intent::Apply || !self.sync.is_write(id) {
                 self.started.insert(id);
                 started_calls.push((id, callout));
@@ -214,7 +214,7 @@ impl Reconciliation {
         }
         ReconciliationStep::Done(Box::new(Conclusion {
             outcomes,
-            names: if error.is_none() { std::mem::take(&mut self.names) } else { Vec::new() },
+            noted_owners: if error.is_none() { std::mem::take(&mut self.noted_owners) } else { Vec::new() },
             failure: error.map(BackfillError::from),
             reports,
         }))

@@ -1,7 +1,7 @@
-//! `POST change` and `POST change/preview`: another plan, interval, or quantity of the present subscription.
+//! `POST change` and `POST change/preview`: another plan, interval, or quantity of the current subscription.
 //!
-//! A higher plan acts now and is charged now; if the payment fails, nothing changes. A lower one acts at the
-//! end of the paid period, by a subscription schedule. `at` overrides.
+//! An upgrade takes effect and is charged now; if the payment fails, nothing changes. A downgrade takes effect
+//! at the end of the paid period, by a subscription schedule. The member `at` overrides the time.
 
 use super::cancel::{EffectiveAt, release};
 use super::checkout::choose_price;
@@ -14,7 +14,7 @@ use super::payment;
 use super::pending::{ManagedBy, cancels_at_s, plan_item};
 use super::prices::PlanPrice;
 use super::response::{EndpointResponse, rfc3339};
-use super::resume::keep;
+use super::resume::undo_cancellation;
 use super::scheduled_change::{self, ScheduledChange};
 use super::subscription::response_after_action;
 use crate::ids::SubscriptionItemId;
@@ -26,7 +26,8 @@ use crate::stripe::write::Parameters;
 use crate::sync::{OwnedSubscription, SubjectAccount};
 use serde::Serialize;
 
-/// How long after a preview a change is charged as the preview showed, in seconds.
+/// How long a client can use the `proration_date` of a preview, so that the change is charged as the preview
+/// showed, in seconds.
 const PREVIEW_VALID_S: u64 = 600;
 
 /// The body of both requests.
@@ -63,7 +64,7 @@ impl ChangeRequest {
     }
 }
 
-/// A change that is possible, compared with the present subscription.
+/// A change that is possible, compared with the current subscription.
 #[derive(Debug)]
 pub(super) struct PlannedChange<'a> {
     pub(super) owned: &'a OwnedSubscription,
@@ -71,19 +72,19 @@ pub(super) struct PlannedChange<'a> {
     /// The requested plan.
     pub(super) plan: Rank,
     pub(super) price: String,
-    /// The interval of the price, and how many of them.
+    /// The price's interval and interval count.
     pub(super) interval: (String, u64),
     /// `None` for a metered price.
     pub(super) quantity: Option<u64>,
     pub(super) at: EffectiveAt,
-    /// Whether the subscription already is as the change would make it.
-    is_present: bool,
+    /// Whether the subscription already has the requested price and quantity.
+    is_current: bool,
     /// Whether the subscription is in a trial that the requested plan does not have.
     ends_trial: bool,
 }
 
 impl<'a> PlannedChange<'a> {
-    /// Compares the requested change with the present subscription.
+    /// Compares the requested change with the current subscription.
     ///
     /// # Errors
     /// [`BillingError::NoSubscription`], errors about the plan and its prices, and
@@ -97,21 +98,23 @@ impl<'a> PlannedChange<'a> {
         let prices = cx.prices().await?;
         let owned = current(account).ok_or(BillingError::NoSubscription)?;
         let subscription = &owned.subscription;
-        let (present, item) = plan_item(owned).ok_or(BillingError::NoSubscription)?;
+        let (current_plan, item) = plan_item(owned).ok_or(BillingError::NoSubscription)?;
         let is_changeable =
             matches!(subscription.status, SubscriptionStatus::Active | SubscriptionStatus::Trialing);
         if !is_changeable {
-            return Err(unavailable(cx, account, subscription));
+            return Err(action_unavailable(cx, account, subscription));
         }
-        // Without an interval in the request, the present interval stays if the plan has a price for it.
+        // Without an interval in the request, the current interval stays if the plan has a price for it.
         let recurring = item.price.terms.recurring.as_ref();
-        let present_interval = recurring.map(|recurring| recurring.interval.as_str());
-        let has_present =
-            prices.of_plan(plan).iter().any(|price| Some(price.interval.as_str()) == present_interval);
-        let interval = request.interval.as_deref().or(present_interval.filter(|_| has_present));
+        let current_interval = recurring.map(|recurring| recurring.interval.as_str());
+        let has_current_interval =
+            prices.of_plan(plan).iter().any(|price| Some(price.interval.as_str()) == current_interval);
+        let interval = request.interval.as_deref().or(current_interval.filter(|_| has_current_interval));
         let price = match recurring {
             // A price that the request does not change stays, even if it is no longer for sale.
-            Some(recurring) if plan == present && interval.is_none_or(|name| name == recurring.interval) => {
+            Some(recurring)
+                if plan == current_plan && interval.is_none_or(|name| name == recurring.interval) =>
+            {
                 PlanPrice::new(&item.price, recurring)
             }
             _ => choose_price(&prices, plan, interval)?.clone(),
@@ -119,11 +122,11 @@ impl<'a> PlannedChange<'a> {
         if price.is_metered && request.quantity.is_some() {
             return Err(BillingError::invalid("quantity", "a metered price has no quantity"));
         }
-        let present_quantity = item.quantity.unwrap_or(1);
-        let quantity = request.quantity.unwrap_or(present_quantity);
-        let lowers =
-            plan < present || (plan == present && price.id == item.price.id && quantity < present_quantity);
-        let default = if lowers { EffectiveAt::PeriodEnd } else { EffectiveAt::Now };
+        let current_quantity = item.quantity.unwrap_or(1);
+        let quantity = request.quantity.unwrap_or(current_quantity);
+        let is_downgrade = plan < current_plan
+            || (plan == current_plan && price.id == item.price.id && quantity < current_quantity);
+        let default = if is_downgrade { EffectiveAt::PeriodEnd } else { EffectiveAt::Now };
         Ok(PlannedChange {
             owned,
             item: item.id.clone().ok_or_else(|| BillingError::transient("an item has no id"))?,
@@ -132,7 +135,7 @@ impl<'a> PlannedChange<'a> {
             interval: (price.interval.clone(), price.interval_count),
             quantity: (!price.is_metered).then_some(quantity),
             at: request.at.unwrap_or(default),
-            is_present: price.id == item.price.id && (price.is_metered || quantity == present_quantity),
+            is_current: price.id == item.price.id && (price.is_metered || quantity == current_quantity),
             ends_trial: subscription.status == SubscriptionStatus::Trialing && !has_trial(cx, plan),
         })
     }
@@ -143,15 +146,13 @@ impl<'a> PlannedChange<'a> {
         item.or(self.owned.subscription.current_period_end_s())
     }
 
-    /// Returns whether Stripe shows the subscription as the change makes it, or the change as waiting for its
-    /// payment.
-    async fn holds_now(&self, cx: &BillingContext) -> Result<bool, BillingError> {
-        Ok(self.found_now(cx).await?.is_some())
+    /// Returns whether Stripe has made the change, or keeps it pending until it is paid.
+    async fn is_in_effect(&self, cx: &BillingContext) -> Result<bool, BillingError> {
+        Ok(self.read_if_in_effect(cx).await?.is_some())
     }
 
-    /// Returns the subscription if Stripe shows it as the change makes it, or the change as waiting for its
-    /// payment.
-    async fn found_now(&self, cx: &BillingContext) -> Result<Option<Subscription>, BillingError> {
+    /// Reads the subscription. Returns it if Stripe has made the change, or keeps it pending until it is paid.
+    async fn read_if_in_effect(&self, cx: &BillingContext) -> Result<Option<Subscription>, BillingError> {
         let callout = cx.stripe().retrieve_subscription(&self.owned.subscription.id);
         let now = cx.read("GET /v1/subscriptions/:id", callout, Subscription::parse).await?;
         let is_changed = |item: &Item| {
@@ -175,7 +176,11 @@ impl<'a> PlannedChange<'a> {
     }
 }
 
-fn unavailable(cx: &BillingContext, account: &SubjectAccount, subscription: &Subscription) -> BillingError {
+fn action_unavailable(
+    cx: &BillingContext,
+    account: &SubjectAccount,
+    subscription: &Subscription,
+) -> BillingError {
     let own = own_customers(account, &cx.settings().sync.subject_keys);
     let conditions = ActionConditions {
         status: Some(&subscription.status),
@@ -228,8 +233,8 @@ pub(super) async fn preview(cx: BillingContext, request: &ChangeRequest) -> Endp
     let now_s = cx.now().as_secs();
     let subscription = &change.owned.subscription;
     let is_canceled = cancels_at_s(subscription).is_some();
-    // Keeping the present plan is a change only if the subscription would otherwise change or end.
-    if change.is_present && !is_canceled && !managed_by.is_pending(cx.now()) {
+    // Keeping the current plan is a change only if the subscription would otherwise change or end.
+    if change.is_current && !is_canceled && !managed_by.is_pending(cx.now()) {
         return Err(BillingError::NoChange);
     }
     let form = change
@@ -276,7 +281,7 @@ pub(super) async fn change(cx: BillingContext, request: &ChangeRequest) -> Endpo
         return Err(BillingError::ChangePending);
     }
     match change.at {
-        _ if change.is_present => keep_present(&cx, &change.owned.subscription, &managed_by).await?,
+        _ if change.is_current => keep_current(&cx, &change.owned.subscription, &managed_by).await?,
         EffectiveAt::Now => change_now(&cx, &change, &managed_by, request.proration_date).await?,
         EffectiveAt::PeriodEnd => {
             let scheduled = ScheduledChange { change: &change, managed_by: &managed_by };
@@ -288,12 +293,12 @@ pub(super) async fn change(cx: BillingContext, request: &ChangeRequest) -> Endpo
     response_after_action(&cx, "billing.change", &account).await
 }
 
-/// Undoes a pending change or cancellation, so that the present plan stays. This also completes an earlier
+/// Undoes a pending change or cancellation, so that the current plan stays. This also completes an earlier
 /// request that charged a change but did not yet undo the cancellation.
 ///
 /// # Errors
 /// [`BillingError::NoChange`] if the subscription would neither change nor end.
-async fn keep_present(
+async fn keep_current(
     cx: &BillingContext,
     subscription: &Subscription,
     managed_by: &ManagedBy,
@@ -304,7 +309,7 @@ async fn keep_present(
         _ if !is_canceled => return Err(BillingError::NoChange),
         _ => {}
     }
-    if is_canceled { keep(cx, subscription).await } else { Ok(()) }
+    if is_canceled { undo_cancellation(cx, subscription).await } else { Ok(()) }
 }
 
 /// Changes the subscription at once, and charges the difference.
@@ -328,13 +333,13 @@ async fn change_now(
     let (parameters, state) = (form.encode(), state(subscription));
     let parts = [subscription.id.as_str(), parameters.as_str(), state.as_str()];
     let request = |key: &_| cx.stripe().update_subscription(&subscription.id, &form, Some(key));
-    let still_holds = async |_: &Subscription| change.holds_now(cx).await;
+    let still_holds = async |_: &Subscription| change.is_in_effect(cx).await;
     let endpoint = "POST /v1/subscriptions/:id";
     let changed = match cx.create(endpoint, &parts, request, Subscription::parse, still_holds).await {
         Ok(changed) => changed,
         // The response was lost, or came too late.
-        Err(error) if error.is_transient() => change.found_now(cx).await?.ok_or(error)?,
-        // The subscription was just read, so it is the payment method that is missing.
+        Err(error) if error.is_transient() => change.read_if_in_effect(cx).await?.ok_or(error)?,
+        // The subscription was just read, so the missing object is the payment method.
         Err(BillingError::ObjectMissing(_)) => {
             let message = Some("there is no payment method: add one in the portal".to_owned());
             return Err(BillingError::PaymentFailed { message, url: None });
@@ -342,8 +347,8 @@ async fn change_now(
         Err(error) => return Err(error),
     };
     payment::check(cx, subscription, &changed).await?;
-    // Only now: a change whose payment fails must not lift the cancellation.
-    if cancels_at_s(&changed).is_some() { keep(cx, &changed).await } else { Ok(()) }
+    // This comes last, because a change whose payment fails must not undo the cancellation.
+    if cancels_at_s(&changed).is_some() { undo_cancellation(cx, &changed).await } else { Ok(()) }
 }
 
 /// Returns whether a plan has a trial.

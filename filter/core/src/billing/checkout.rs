@@ -180,7 +180,7 @@ pub(super) fn choose_price<'a>(
     }
 }
 
-/// Returns an error if the subject has a subscription that excludes this purchase.
+/// Returns an error if the subject has a subscription that prevents this purchase.
 async fn refuse_second_subscription(
     cx: &BillingContext,
     buyer: &Buyer,

@@ -19,8 +19,8 @@ pub(super) async fn list_sessions(
 }
 
 /// Returns the open session with exactly these parameters, or creates one. Other open sessions that Tollgate
-/// created for subscriptions are expired first, so that the buyer can pay only one. `None` if one of those
-/// was completed or expired in the meantime, so that the account must be read again.
+/// created for subscriptions are expired first, so that the buyer can pay only one. Returns `None` if another
+/// session was completed or expired in the meantime, so that the account must be read again.
 pub(super) async fn open_session(
     cx: &BillingContext,
     sessions: Vec<BuyerSession>,
@@ -58,8 +58,8 @@ pub(super) async fn open_session(
 /// have created one with other parameters at the same time. The newest session stays open.
 ///
 /// # Errors
-/// A transient error if the created session is not the newest. It is then expired, and the next request finds
-/// the newer session.
+/// A transient error if the created session is not the newest one. The created session is then expired, and
+/// the next request finds the newer one.
 pub(super) async fn expire_concurrent(
     cx: &BillingContext,
     customer: &CustomerId,
@@ -99,9 +99,9 @@ fn is_payable(session: &BuyerSession, cx: &BillingContext) -> bool {
 /// The result of expiring a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Expiry {
-    /// It is expired now.
+    /// The session is expired now.
     Expired,
-    /// It was completed or expired in the meantime.
+    /// The session was completed or expired in the meantime.
     HasEnded,
 }
 

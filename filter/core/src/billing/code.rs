@@ -63,7 +63,7 @@ codes! {
     PlanNotForSale: 400 "plan_not_for_sale", "this plan has no such price";
     IntervalRequired: 400 "interval_required", "this plan has several prices: choose an `interval`";
     AlreadySubscribed: 409 "already_subscribed", "there is a subscription already: change it instead of buying a second one";
-    ActionUnavailable: 409 "action_unavailable", "this is not possible in the subscription's present status";
+    ActionUnavailable: 409 "action_unavailable", "this is not possible in the subscription's current status";
     NoCustomer: 404 "no_customer", "nothing was bought yet: start with a checkout";
     NoSubscription: 404 "no_subscription", "there is no subscription that can be changed here";
     NothingToResume: 409 "nothing_to_resume", "no cancellation or change is pending, and nothing is paused";

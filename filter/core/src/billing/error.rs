@@ -43,7 +43,7 @@ pub(super) enum BillingError {
     },
     /// The subject has made too many requests.
     TooManyRequests {
-        /// When the next may be made, in seconds from now.
+        /// The time until the next request is allowed, in seconds.
         retry_after_s: u64,
     },
 

@@ -63,9 +63,9 @@ mod tests {
                 ("upstream_unavailable", Err(BillingError::PricesUnavailable)),
                 ("unsupported_token", Err(BillingError::UnsupportedToken)),
             ];
-            for (result, answer) in cases {
+            for (result, response) in cases {
                 let want = format!("tollgate.billing.{}.{result}", endpoint.name());
-                assert_eq!(name(response_count(endpoint, &answer)), want);
+                assert_eq!(name(response_count(endpoint, &response)), want);
             }
         }
         let failed = SYNC.callout_failed(&SyncError::Credentials { service: Service::Clerk }).unwrap();

@@ -1,5 +1,5 @@
 //! The rules of ownership in a subject's account: which customers may be charged and shown, which
-//! subscription the subject's actions apply to, and which subscription excludes buying another.
+//! subscription the subject's actions apply to, and which subscription prevents buying another.
 
 use crate::alarm::{Alarm, AlarmCode};
 use crate::config::SubjectKeys;
@@ -14,11 +14,11 @@ use crate::sync::{OwnedSubscription, SubjectAccount, Via, named_in};
 /// The owner of a customer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum CustomerOwner {
-    /// The subject's own: only such a customer is opened in the portal, charged, or listed.
+    /// The subject. Only its own customers are opened in the portal, charged, or listed.
     Subject,
-    /// Another subject's, or unowned.
+    /// Another subject, or no known subject.
     Other,
-    /// Unknown: the customer was deleted at Stripe.
+    /// Unknown, because the customer was deleted at Stripe.
     Deleted,
 }
 
@@ -55,21 +55,21 @@ fn pays_for_subject(account: &SubjectAccount, customer: &CustomerId) -> bool {
     pays && !account.customers_of_others.contains(customer)
 }
 
-/// Returns the subject's own customers among those that came with their subscriptions, the granting
-/// subscription's first.
+/// Returns the subject's own customers among those that Stripe returned inside of subscriptions. The current
+/// subscription's customer comes first.
 pub(super) fn own_customers(account: &SubjectAccount, keys: &SubjectKeys) -> Vec<CustomerId> {
     let is_own = |customer: &&Customer| customer_owner(account, customer, keys) == CustomerOwner::Subject;
     let mut own: Vec<CustomerId> =
         account.customer_objects.values().filter(is_own).map(|customer| customer.id.clone()).collect();
-    let granting = current(account).map(|owned| &owned.subscription.customer);
+    let current = current(account).map(|owned| &owned.subscription.customer);
     let recorded = account.record.customer.as_ref();
-    own.sort_by_key(|id| (granting != Some(id), recorded != Some(id)));
+    own.sort_by_key(|id| (current != Some(id), recorded != Some(id)));
     own
 }
 
-/// Returns the subscription that the subject's actions apply to: the one that grants the plan, else the live
-/// one that is closest to granting a plan. A subscription that only a `client_reference_id` links to the
-/// subject is never returned, because the payer of a payment link can choose that id.
+/// Returns the subscription that the subject's actions apply to: the one that grants the plan, or else the
+/// live one that comes closest to granting a plan. A subscription that only a `client_reference_id` links to
+/// the subject is never returned, because the payer of a payment link can choose that id.
 pub(super) fn current(account: &SubjectAccount) -> Option<&OwnedSubscription> {
     let candidates = account.subscriptions.iter().filter(|owned| {
         owned.via == Via::Metadata && owned.subscription.status.is_live() && sells_plan(account, owned)
@@ -97,14 +97,14 @@ fn sells_plan(account: &SubjectAccount, owned: &OwnedSubscription) -> bool {
     }
 }
 
-/// A subscription that excludes buying a plan, and the alarm about it, if any.
+/// A subscription that prevents buying a plan, and the alarm about it, if any.
 #[derive(Debug)]
 pub(super) struct BlockingSubscription<'a> {
     pub(super) owned: &'a OwnedSubscription,
     pub(super) alarm: Option<Report>,
 }
 
-/// Returns the live subscription that excludes buying the plan.
+/// Returns the live subscription that prevents buying the plan.
 pub(super) fn blocking_subscription<'a>(
     account: &'a SubjectAccount,
     plans: &PlanTable,
@@ -115,8 +115,8 @@ pub(super) fn blocking_subscription<'a>(
     let blocks = |owned: &&OwnedSubscription| match owned.sold {
         SoldPlan::AddOns => false,
         SoldPlan::Plan { .. } if owned.via == Via::Metadata => true,
-        // Another person may have paid through a payment link with the subject's id, so the subscription must
-        // grant a plan.
+        // Another person may have paid through a payment link with the subject's id, so such a subscription
+        // counts only if it may grant the plan.
         SoldPlan::Plan { rank, .. } => rank >= wanted && may_grant(&owned.subscription.status),
         SoldPlan::Unmapped => {
             account.record.granted_by.as_ref() == Some(&owned.subscription.id) || is_unknown_plan

@@ -1,5 +1,5 @@
-//! Whether the payment of a change has succeeded. If not, Stripe keeps the change pending and the invoice
-//! open; the plan stays (<https://docs.stripe.com/billing/subscriptions/pending-updates>).
+//! Checks whether the payment of a change has succeeded. If not, Stripe keeps the change pending and the
+//! invoice open, and the plan stays (<https://docs.stripe.com/billing/subscriptions/pending-updates>).
 
 use super::context::BillingContext;
 use super::error::BillingError;
@@ -10,21 +10,22 @@ use crate::stripe::subscription::Subscription;
 /// Checks the payment of a change, and voids the invoice of an earlier one that failed.
 ///
 /// # Errors
-/// [`BillingError::PaymentFailed`] and [`BillingError::PaymentActionRequired`] if the change waits for its payment.
+/// [`BillingError::PaymentFailed`] and [`BillingError::PaymentActionRequired`] if the change waits for its
+/// payment.
 pub(super) async fn check(
     cx: &BillingContext,
     before: &Subscription,
     changed: &Subscription,
 ) -> Result<(), BillingError> {
     if changed.changes.has_pending_update {
-        return Err(unpaid(cx, changed).await);
+        return Err(payment_error(cx, changed).await);
     }
-    void_earlier(cx, before, latest_invoice(changed).as_ref()).await;
+    void_earlier_invoice(cx, before, latest_invoice(changed).as_ref()).await;
     Ok(())
 }
 
-/// Returns why the latest invoice of a subscription is not paid.
-pub(super) async fn unpaid(cx: &BillingContext, subscription: &Subscription) -> BillingError {
+/// Returns the error that tells why the latest invoice of a subscription is not paid.
+pub(super) async fn payment_error(cx: &BillingContext, subscription: &Subscription) -> BillingError {
     let payment = match &latest_invoice(subscription) {
         None => None,
         Some(invoice) => {
@@ -46,10 +47,10 @@ fn latest_invoice(subscription: &Subscription) -> Option<InvoiceId> {
     subscription.changes.latest_invoice.as_deref().and_then(|id| InvoiceId::parse(id).ok())
 }
 
-/// Voids the open invoice of an earlier change whose payment failed, so that it is not paid for nothing. If
-/// that fails, the change is nevertheless done: Stripe voids the invoice itself when the pending change
+/// Voids the open invoice of an earlier change whose payment failed, so that the customer does not pay for a
+/// change that was not made. A failure is ignored: Stripe voids the invoice itself when the pending change
 /// expires, within a day.
-async fn void_earlier(cx: &BillingContext, before: &Subscription, latest: Option<&InvoiceId>) {
+async fn void_earlier_invoice(cx: &BillingContext, before: &Subscription, latest: Option<&InvoiceId>) {
     if !before.changes.has_pending_update {
         return;
     }

@@ -1,4 +1,4 @@
-//! The prices at which plans and purchases are sold, as Stripe shows them. They are the same for all callers,
+//! The prices at which plans and purchases are sold, as read from Stripe. They are the same for all callers,
 //! so a worker thread reads them once for all of its requests.
 //!
 //! ```text
@@ -24,10 +24,10 @@ use crate::upstream::Upstream;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// How long a response of Stripe is used before the price is read again.
+/// The duration for which a response of Stripe is used before the price is read again.
 const FRESH_FOR: Duration = Duration::from_secs(5 * 60);
 
-/// How long the last good response is used if Stripe does not respond.
+/// The duration for which the last good response is used if Stripe does not respond.
 const USABLE_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The minimum time between two attempts after one has failed.
@@ -234,13 +234,13 @@ impl PriceBook {
                     self.list = None;
                 }
                 let line = if is_missing { self.logged.due(&text, now) } else { None };
-                line.map(|text| unavailable(&text)).into_iter().collect()
+                line.map(|text| price_unavailable(&text)).into_iter().collect()
             }
             Err(error) => {
                 let has_price = entry.read_at.is_some();
                 self.failed_at = Some(now);
                 let due = self.logged.due(&error.to_string(), now);
-                due.map(|detail| stale(&detail, has_price)).into_iter().collect()
+                due.map(|detail| stale_prices(&detail, has_price)).into_iter().collect()
             }
         }
     }
@@ -290,13 +290,13 @@ fn list(entries: &[Entry]) -> PriceList {
     list
 }
 
-fn unavailable(query: &str) -> Report {
+fn price_unavailable(query: &str) -> Report {
     let detail =
         format!("Stripe has no active {query} that can be sold as configured: correct the configuration");
     Alarm::warning(AlarmCode::PriceUnavailable, detail).into()
 }
 
-fn stale(detail: &str, has_price: bool) -> Report {
+fn stale_prices(detail: &str, has_price: bool) -> Report {
     let consequence = match has_price {
         true => "the last response is used, for at most a day",
         false => "requests that need it are refused",

@@ -20,19 +20,19 @@ pub(super) async fn resume(cx: BillingContext) -> EndpointResult {
     if subscription.status == SubscriptionStatus::Paused {
         let callout = cx.stripe().resume_subscription(&subscription.id);
         let resumed = cx.send("POST /v1/subscriptions/:id/resume", callout, Subscription::parse).await?;
-        // It stays paused until its invoice is paid.
+        // The subscription stays paused until its invoice is paid.
         if resumed.status == SubscriptionStatus::Paused {
-            return Err(payment::unpaid(&cx, &resumed).await);
+            return Err(payment::payment_error(&cx, &resumed).await);
         }
     } else {
-        undo(&cx, subscription).await?;
+        undo_pending_change(&cx, subscription).await?;
     }
     let plan = owned.sold.rank().map(|rank| cx.plan_name(rank));
     cx.audit(BillingAction::Resumed, plan, Some(subscription.id.as_str()));
     response_after_action(&cx, "billing.resume", &account).await
 }
 
-async fn undo(cx: &BillingContext, subscription: &Subscription) -> Result<(), BillingError> {
+async fn undo_pending_change(cx: &BillingContext, subscription: &Subscription) -> Result<(), BillingError> {
     match ManagedBy::read(cx, subscription).await? {
         ManagedBy::Tollgate(schedule) if schedule.next_phase(cx.now()).is_some() => {
             release(cx, &schedule.id).await
@@ -41,9 +41,11 @@ async fn undo(cx: &BillingContext, subscription: &Subscription) -> Result<(), Bi
         ManagedBy::Other(_) => Err(BillingError::NothingToResume),
         ManagedBy::Tollgate(schedule) if cancels_at_s(subscription).is_some() => {
             release(cx, &schedule.id).await?;
-            keep(cx, subscription).await
+            undo_cancellation(cx, subscription).await
         }
-        ManagedBy::Nothing if cancels_at_s(subscription).is_some() => keep(cx, subscription).await,
+        ManagedBy::Nothing if cancels_at_s(subscription).is_some() => {
+            undo_cancellation(cx, subscription).await
+        }
         ManagedBy::Tollgate(_) | ManagedBy::Nothing => Err(BillingError::NothingToResume),
     }
 }
@@ -52,7 +54,10 @@ async fn undo(cx: &BillingContext, subscription: &Subscription) -> Result<(), Bi
 ///
 /// # Errors
 /// [`BillingError::Service`].
-pub(super) async fn keep(cx: &BillingContext, subscription: &Subscription) -> Result<(), BillingError> {
+pub(super) async fn undo_cancellation(
+    cx: &BillingContext,
+    subscription: &Subscription,
+) -> Result<(), BillingError> {
     // Stripe refuses both parameters in one request. An empty value removes a time that `cancel_at` has set.
     let form = match subscription.cancel_at_period_end {
         true => Parameters::default().with("cancel_at_period_end", "false"),

@@ -11,7 +11,7 @@ use super::change::{PlannedChange, state};
 use super::context::BillingContext;
 use super::error::BillingError;
 use super::pending::{ManagedBy, cancels_at_s, change_note};
-use super::resume::keep;
+use super::resume::undo_cancellation;
 use crate::config::note_keys::CHANGE_KEY;
 use crate::ids::ScheduleId;
 use crate::stripe::schedule::{PhaseDiscount, PhaseItem, SOURCE, Schedule, SchedulePhase};
@@ -45,7 +45,7 @@ pub(super) async fn schedule(
         }
         ManagedBy::Tollgate(schedule) => {
             if cancels_at_s(subscription).is_some() {
-                keep(cx, subscription).await?;
+                undo_cancellation(cx, subscription).await?;
             }
             schedule.clone()
         }
@@ -57,18 +57,18 @@ pub(super) async fn schedule(
     let _: Schedule = cx.send("POST /v1/subscription_schedules/:id", callout, Schedule::parse).await?;
     // From now on, the schedule's metadata shows that Tollgate created it. If the note is not removed, it
     // does no harm.
-    let _: Result<(), BillingError> = note(cx, change, "").await;
+    let _: Result<(), BillingError> = write_note(cx, change, "").await;
     Ok(())
 }
 
 /// Writes the note about the change, then creates a schedule from the subscription.
 async fn create(cx: &BillingContext, change: &PlannedChange<'_>) -> Result<Schedule, BillingError> {
     let subscription = &change.owned.subscription;
-    note(cx, change, &change_note(cx.plan_name(change.plan), cx.now())).await?;
+    write_note(cx, change, &change_note(cx.plan_name(change.plan), cx.now())).await?;
     let is_canceled = cancels_at_s(subscription).is_some();
     if is_canceled {
         // Stripe refuses to create a schedule from a subscription that is about to end.
-        keep(cx, subscription).await?;
+        undo_cancellation(cx, subscription).await?;
     }
     let created = create_once(cx, subscription).await;
     if created.is_err() && is_canceled {
@@ -96,7 +96,11 @@ async fn is_in_force(cx: &BillingContext, id: &ScheduleId) -> Result<bool, Billi
 }
 
 /// Writes the note about the change. An empty value removes it.
-async fn note(cx: &BillingContext, change: &PlannedChange<'_>, value: &str) -> Result<(), BillingError> {
+async fn write_note(
+    cx: &BillingContext,
+    change: &PlannedChange<'_>,
+    value: &str,
+) -> Result<(), BillingError> {
     let form = Parameters::default().with(format!("metadata[{CHANGE_KEY}]"), value);
     let callout = cx.stripe().update_subscription(&change.owned.subscription.id, &form, None);
     cx.send("POST /v1/subscriptions/:id", callout, |_| Ok(())).await
@@ -110,23 +114,24 @@ fn has_change(phase: &SchedulePhase, change: &PlannedChange<'_>) -> bool {
     })
 }
 
-/// Returns the parameters of the present phase, unchanged, and of the next phase. Only the item that grants
+/// Returns the parameters of the current phase, unchanged, and of the next phase. Only the item that grants
 /// the plan changes.
 fn phases(
     cx: &BillingContext,
     schedule: &Schedule,
     change: &PlannedChange<'_>,
 ) -> Result<Parameters, BillingError> {
-    let present =
-        schedule.present_phase(cx.now()).ok_or_else(|| BillingError::transient("a schedule has no phase"))?;
-    let changed = change.owned.subscription.items.iter().find(|item| item.id.as_ref() == Some(&change.item));
-    let changed = changed.map_or("", |item| item.price.id.as_str());
+    let current =
+        schedule.current_phase(cx.now()).ok_or_else(|| BillingError::transient("a schedule has no phase"))?;
+    let changed_item =
+        change.owned.subscription.items.iter().find(|item| item.id.as_ref() == Some(&change.item));
+    let changed_price = changed_item.map_or("", |item| item.price.id.as_str());
     let mut form = Parameters::default()
         .with("end_behavior", "release")
         .with(format!("metadata[{}]", SOURCE.0), SOURCE.1)
-        .with("phases[0][start_date]", present.start_s.to_string())
-        .with("phases[0][end_date]", present.end_s.to_string())
-        .with_optional("phases[0][trial_end]", present.trial_end_s.map(|end_s| end_s.to_string()));
+        .with("phases[0][start_date]", current.start_s.to_string())
+        .with("phases[0][end_date]", current.end_s.to_string())
+        .with_optional("phases[0][trial_end]", current.trial_end_s.map(|end_s| end_s.to_string()));
     let (interval, count) = &change.interval;
     form = form
         .with("phases[1][proration_behavior]", "none")
@@ -134,12 +139,12 @@ fn phases(
         .with("phases[1][duration][interval_count]", count.to_string());
     // Stripe removes from a phase what its parameters leave out.
     for phase in ["phases[0]", "phases[1]"] {
-        form = with_discounts(form, phase, &present.discounts);
-        form = with_ids(form, &format!("{phase}[default_tax_rates]"), &present.default_tax_rates);
+        form = with_discounts(form, phase, &current.discounts);
+        form = with_ids(form, &format!("{phase}[default_tax_rates]"), &current.default_tax_rates);
     }
-    for (index, item) in present.items.iter().enumerate() {
+    for (index, item) in current.items.iter().enumerate() {
         form = with_item(form, &format!("phases[0][items][{index}]"), item, (&item.price, item.quantity));
-        let next = match item.price == changed {
+        let next = match item.price == changed_price {
             true => (&change.price, change.quantity),
             false => (&item.price, item.quantity),
         };

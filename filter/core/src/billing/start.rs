@@ -77,7 +77,7 @@ fn post(
         let result = endpoint(cx.clone()).await;
         if result.is_err() {
             // A part of the action may have been performed.
-            subscription::forget_views(&cx).await;
+            subscription::invalidate_views(&cx).await;
         }
         result
     })

@@ -24,7 +24,7 @@ pub(super) async fn subscription(cx: BillingContext) -> EndpointResult {
     Ok(view.response())
 }
 
-/// Syncs the subject after an action, and returns its subscription as it is now.
+/// Syncs the subject after an action, and returns its current subscription.
 pub(super) async fn response_after_action(
     cx: &BillingContext,
     reason: &str,
@@ -32,7 +32,7 @@ pub(super) async fn response_after_action(
 ) -> EndpointResult {
     let customers: SortedSet<CustomerId> =
         account.subscriptions.iter().map(|owned| owned.subscription.customer.clone()).collect();
-    forget_views(cx).await;
+    invalidate_views(cx).await;
     let synced = cx.sync(reason, customers.clone()).await;
     let read_at = cx.now();
     // The action is done. If the new state cannot be read, the response shows the state before the action.
@@ -50,7 +50,7 @@ pub(super) async fn response_after_action(
 }
 
 /// Invalidates the subject's views in every worker of the process.
-pub(super) async fn forget_views(cx: &BillingContext) {
+pub(super) async fn invalidate_views(cx: &BillingContext) {
     cx.shared.views.remove(&cx.subject);
     let changed = ChangedSubject::new(&cx.subject, &cx.shared.namespace);
     for _ in 0..ChangedSubject::SWAP_TRIES_MAX {

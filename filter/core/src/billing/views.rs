@@ -8,7 +8,7 @@ use crate::time::Micros;
 use std::cell::RefCell;
 use std::time::Duration;
 
-/// How long a view is used.
+/// The duration for which a view is used.
 const FRESH_FOR: Duration = Duration::from_secs(30);
 
 /// The maximum number of views. A full cache is emptied, and later requests read the subscription again.

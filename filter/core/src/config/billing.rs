@@ -56,7 +56,7 @@ pub struct BillingSettings {
     pub(crate) tokens: TokenSettings,
     /// Whether browsers may read the responses from authorized parties.
     pub(crate) cors: bool,
-    /// How subjects are read and synced.
+    /// The settings for reading and syncing subjects.
     pub(crate) sync: SyncSettings,
 }
 

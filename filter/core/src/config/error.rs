@@ -18,7 +18,7 @@ pub struct ConfigError {
     pub path: String,
     /// The problem, in words.
     pub problem: String,
-    /// How to fix it; empty if the problem needs no explanation.
+    /// The instructions to fix the problem; empty if it needs no explanation.
     pub cure: String,
 }
 

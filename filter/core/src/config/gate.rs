@@ -46,7 +46,7 @@ pub struct PlanGateSettings {
     /// Whether routes may name the rule of their requests. Reading a route's metadata is the most expensive
     /// of the host calls for a request.
     pub(crate) rules_by_route: bool,
-    /// How requests that match no rule are handled.
+    /// The treatment of requests that match no rule.
     pub(crate) unmatched: Unmatched,
     /// The path where clients read their plan and what is left of it.
     pub usage_path: Option<String>,
@@ -62,7 +62,7 @@ pub struct PlanGateSettings {
     pub(crate) cors: bool,
     /// Whether the gate decides, logs, and counts, but refuses nothing.
     pub(crate) shadow: bool,
-    /// How the plan is read from Clerk before a refusal that a higher plan would lift.
+    /// The settings for reading the plan from Clerk before a refusal that a higher plan would lift.
     pub(crate) confirm: Option<ConfirmSettings>,
     /// The store of the counters.
     pub(crate) store: StoreConfig,
@@ -76,12 +76,12 @@ pub struct PlanGateSettings {
     pub(crate) plan_key: String,
 }
 
-/// How the plan is read from Clerk before a refusal that a higher plan would lift.
+/// The settings for reading the plan from Clerk before a refusal that a higher plan would lift.
 #[derive(Clone, Debug)]
 pub(crate) struct ConfirmSettings {
     /// Clerk's Backend API. Its base path contains `/v1`.
     pub(crate) clerk: Upstream,
-    /// What an item of Clerk Billing with a failed payment grants, if the claims have Clerk Billing's plans.
+    /// The rule for items of Clerk Billing with a failed payment, if the claims have Clerk Billing's plans.
     pub(crate) past_due: PastDue,
 }
 
@@ -125,7 +125,7 @@ pub enum StoreConfig {
         domain: String,
         /// The timeout of one call.
         timeout: Duration,
-        /// How requests are handled when a call fails.
+        /// The treatment of requests when a call fails.
         on_error: OnError,
     },
 }

@@ -84,7 +84,7 @@ pub(crate) struct PathOfOther {
 
 impl PathOfOther {
     /// Returns whether that filter responds to a request with this path, which has no query.
-    pub(crate) fn is_of(&self, path: &[u8]) -> bool {
+    pub(crate) fn serves(&self, path: &[u8]) -> bool {
         match path.strip_prefix(self.path.as_bytes()) {
             Some(b"") => true,
             Some(below) => self.has_paths_below && below.starts_with(b"/"),

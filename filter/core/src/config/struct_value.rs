@@ -13,7 +13,7 @@ const DEPTH_MAX: usize = 32;
 /// The maximum number of values, at all levels together.
 const VALUES_MAX: usize = 100_000;
 
-/// Why bytes are not a valid `Struct`.
+/// The reason why bytes are not a valid `Struct`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum StructError {
     /// A length or a number goes beyond the end.

@@ -11,14 +11,14 @@ pub struct SyncSettings {
     /// Whether Stripe grants plans: the document sells by Stripe, or receives its events. If false, a sync
     /// reads nothing from Stripe.
     pub reads_stripe: bool,
-    /// What an item of Clerk Billing with a failed payment grants; `None` if Clerk Billing grants no plans.
+    /// The rule for items of Clerk Billing with a failed payment; `None` if Clerk Billing grants no plans.
     pub(crate) clerk_billing: Option<PastDue>,
     /// A source that the document does not read and that the command gives up: what it granted ends. The
     /// filters give up none.
     pub released_source: Option<PlanSource>,
-    /// What a subscription in Stripe with a failed payment grants.
+    /// The rule for Stripe subscriptions with a failed payment.
     pub(crate) past_due: PastDue,
-    /// How an active subscription with no known plan is handled.
+    /// The rule for active subscriptions with no known plan.
     pub(crate) unmapped_price: UnmappedPrice,
     /// The metadata keys that name the subject of a subscription; no key is in both lists.
     pub(crate) subject_keys: SubjectKeys,

@@ -170,7 +170,7 @@ fn the_gate_section_is_read_as_written() {
     assert_eq!((confirm.base_path.as_str(), confirm.timeout), ("/v1", Duration::from_secs(1)));
     assert_eq!(exposed(confirm.authorization.as_ref()), Some("sk_test_2"));
     assert_eq!(section.store, StoreConfig::Local { memory_mb: 97 });
-    let is_other = |path: &str| section.paths_of_others.iter().any(|other| other.is_of(path.as_bytes()));
+    let is_other = |path: &str| section.paths_of_others.iter().any(|other| other.serves(path.as_bytes()));
     assert!(is_other("/webhooks/stripe") && !is_other("/webhooks/stripe/x"));
     assert!(is_other("/billing/plans") && is_other("/billing") && !is_other("/billings"));
     assert_eq!(section.plan_key, "plan");

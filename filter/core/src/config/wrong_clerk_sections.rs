@@ -167,5 +167,5 @@ fn the_gate_asks_for_no_token_at_the_clerk_path() {
         "{error}"
     );
     let gate = read::<PlanGateSettings>(&text(&whole()), &environment).unwrap().section;
-    assert!(gate.paths_of_others.iter().any(|other| other.is_of(b"/webhooks/clerk")));
+    assert!(gate.paths_of_others.iter().any(|other| other.serves(b"/webhooks/clerk")));
 }

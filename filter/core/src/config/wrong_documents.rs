@@ -10,9 +10,9 @@ pub(super) enum Edit {
     /// Sets the value at this JSON pointer.
     Set(&'static str, Value),
     /// Removes the field at this JSON pointer.
-    Cut(&'static str),
+    Remove(&'static str),
 }
-use Edit::{Cut, Set};
+use Edit::{Remove, Set};
 
 /// Edits the whole document, and checks that every way to read it returns the same error, which starts with
 /// the given text. An error in a section is returned only to its own filter.
@@ -20,7 +20,7 @@ pub(super) fn refused(cases: Vec<(Edit, &str)>) {
     for (edit, want) in cases {
         let document = match edit {
             Set(pointer, value) => with(whole(), pointer, value),
-            Cut(pointer) => without(whole(), pointer),
+            Remove(pointer) => without(whole(), pointer),
         };
         let bytes = document.to_string().into_bytes();
         let error = check(&bytes).expect_err(want).remove(0);
@@ -57,7 +57,7 @@ fn a_filter_ignores_the_section_of_the_other_filter() {
     for field in others {
         let bytes = with(whole(), "/stripe_webhook", json!({field: 5})).to_string().into_bytes();
         let section = read::<PlanGateSettings>(&bytes, &environment).unwrap().section;
-        let is_other = |path: &[u8]| section.paths_of_others.iter().any(|other| other.is_of(path));
+        let is_other = |path: &[u8]| section.paths_of_others.iter().any(|other| other.serves(path));
         assert!(!is_other(b"/webhooks/stripe") && is_other(b"/billing"), "{field}");
         assert_eq!(section.plan_key, "plan", "{field}");
     }
@@ -80,19 +80,25 @@ fn a_wrong_structure_is_refused_with_its_location() {
             Set("/plans/0/limits/asks/0/maximum", json!(1)),
             "plans[0].limits.asks[0].maximum: unknown field; known",
         ),
-        (Cut("/plans"), "plans: missing; write it like `plans: [{name: free}, {name: pro"),
-        (Cut("/plans/1/name"), "plans[1].name: missing; write it like `name: pro`"),
-        (Cut("/stripe_webhook/path"), "stripe_webhook.path: missing; write it like `path: /webhooks/stripe`"),
+        (Remove("/plans"), "plans: missing; write it like `plans: [{name: free}, {name: pro"),
+        (Remove("/plans/1/name"), "plans[1].name: missing; write it like `name: pro`"),
         (
-            Cut("/stripe_webhook/clerk"),
+            Remove("/stripe_webhook/path"),
+            "stripe_webhook.path: missing; write it like `path: /webhooks/stripe`",
+        ),
+        (
+            Remove("/stripe_webhook/clerk"),
             "stripe_webhook.clerk: missing; write it like `clerk: {cluster: clerk_api}`",
         ),
-        (Cut("/stripe_webhook/signing_secrets"), "stripe_webhook.signing_secrets: missing; write it like"),
+        (Remove("/stripe_webhook/signing_secrets"), "stripe_webhook.signing_secrets: missing; write it like"),
         (
-            Cut("/plan_gate/issuer"),
+            Remove("/plan_gate/issuer"),
             "plan_gate.issuer: missing; write it like `issuer: https://clerk.example.com`",
         ),
-        (Cut("/plan_gate/keys"), "plan_gate.keys: missing; write it like `keys: {pem: {env: CLERK_JWT_KEY}}"),
+        (
+            Remove("/plan_gate/keys"),
+            "plan_gate.keys: missing; write it like `keys: {pem: {env: CLERK_JWT_KEY}}",
+        ),
         (Set("/plans", json!({})), "plans: expected a list, found fields; write it like `plans: ["),
         (Set("/plans/0", json!("free")), "plans[0]: expected fields, found a text; write it like"),
         (

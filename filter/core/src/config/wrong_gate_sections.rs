@@ -1,6 +1,6 @@
 //! Tests of wrong sections of the gate: values out of bounds, and rules that do not fit the plans.
 
-use super::wrong_documents::Edit::{Cut, Set};
+use super::wrong_documents::Edit::{Remove, Set};
 use super::wrong_documents::refused;
 use serde_json::json;
 
@@ -91,7 +91,7 @@ fn rules_that_do_not_fit_the_plans_are_refused() {
             "plan_gate.rules[2].limit: no plan defines a limit \"ask\"; defined: \"asks\"",
         ),
         (
-            Cut("/plans/1/limits/asks"),
+            Remove("/plans/1/limits/asks"),
             "plans[1].limits: \"pro\" does not define \"asks\", which plan_gate.rules[0] counts; add `asks: unlimited`",
         ),
         (

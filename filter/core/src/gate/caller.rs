@@ -25,7 +25,7 @@ pub(crate) struct Caller {
     features: Vec<String>,
 }
 
-/// An error in the plan of a token or a record, because of which the default plan or a part of the claim is
+/// An error in the plan of a token or a record. The default plan, or the readable part of the claim, is then
 /// used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum CallerPlanError {
@@ -45,20 +45,20 @@ impl AsRef<Session> for Caller {
 
 impl Caller {
     /// Reads the caller from a verified token. A plan that cannot be read counts as the default plan, and the
-    /// fault is returned for a report.
+    /// error is returned for a report.
     pub(crate) fn new(
         session: Session,
         gate: &PlanGateSettings,
         plans: &PlanTable,
     ) -> (Self, Option<CallerPlanError>) {
         let subject = subject(&session, gate.subject);
-        let (named, fault) = match &subject {
+        let (named, error) = match &subject {
             Some(subject) => named_plan(&session, subject, gate, plans),
             None => (NamedPlan::default_of(plans), None),
         };
         let session = Session { claims: Map::new(), ..session };
         let NamedPlan { plan, grace_until, features } = named;
-        (Caller { session, subject, plan, grace_until, features }, fault)
+        (Caller { session, subject, plan, grace_until, features }, error)
     }
 
     /// Returns the plan in force: the plan in the token, or the default plan after its grace period.
@@ -99,7 +99,7 @@ impl CallerPlanError {
             let alarm = Alarm::warning(AlarmCode::PlanUnknown, format!("{found}: {cure}"));
             alarm.subject(subject).with("found", found).with("cure", cure).into()
         });
-        std::iter::once(metrics.happened(GateEvent::PlanUnknown)).chain(lines).collect()
+        std::iter::once(metrics.count_event(GateEvent::PlanUnknown)).chain(lines).collect()
     }
 }
 
@@ -143,8 +143,8 @@ fn named_plan(
             let highest = slugs.iter().filter_map(|slug| plans.rank_of_clerk_slug(slug)).max();
             let is_unknown = |slug: &String| plans.rank_of_clerk_slug(slug).is_none();
             let unknown: Vec<String> = slugs.into_iter().filter(is_unknown).collect();
-            let fault = (!unknown.is_empty()).then_some(CallerPlanError::UnknownSlugs(unknown));
-            (NamedPlan { plan: highest.unwrap_or(none.plan), features, ..none }, fault)
+            let error = (!unknown.is_empty()).then_some(CallerPlanError::UnknownSlugs(unknown));
+            (NamedPlan { plan: highest.unwrap_or(none.plan), features, ..none }, error)
         }
         Err(error) => (none, Some(CallerPlanError::Unreadable(error.to_string()))),
     }
@@ -174,8 +174,8 @@ mod tests {
         draft.claim("public_metadata", json!({"plan": "pro"}));
         let session = verify_token(draft.sign().as_bytes(), &own_keys(), &rules()).unwrap();
         assert!(!session.claims.is_empty());
-        let (caller, fault) = Caller::new(session, &section, &plans);
-        assert_eq!((Some(caller.plan), fault), (plans.rank_of("pro"), None));
+        let (caller, error) = Caller::new(session, &section, &plans);
+        assert_eq!((Some(caller.plan), error), (plans.rank_of("pro"), None));
         assert!(caller.session.claims.is_empty());
     }
 }

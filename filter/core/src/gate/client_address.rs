@@ -23,8 +23,8 @@ pub(crate) enum AddressError {
 }
 
 impl AddressError {
-    /// Returns the cause and the cure for the alarm.
-    pub(super) const fn cause_and_cure(self) -> (&'static str, &'static str) {
+    /// Returns the cause and the remedy for the alarm.
+    pub(super) const fn cause_and_remedy(self) -> (&'static str, &'static str) {
         match self {
             AddressError::Unknown => {
                 ("Envoy has no address of the client", "let clients, or the proxy in front, connect over TCP")

@@ -96,7 +96,7 @@ impl GateMetrics {
 
     /// Counts a decision. `rule` is the rule's index in the configuration, or `None` if no rule guards the
     /// request.
-    pub(crate) fn decided(&self, rule: Option<usize>, decision: GateDecision) -> Report {
+    pub(crate) fn count_decision(&self, rule: Option<usize>, decision: GateDecision) -> Report {
         let rule = rule.unwrap_or(self.rules.len().saturating_sub(1));
         let decision = DECISIONS.iter().position(|(known, _)| *known == decision).unwrap_or_default();
         let index = rule.saturating_mul(DECISIONS.len()).saturating_add(decision);
@@ -104,7 +104,7 @@ impl GateMetrics {
     }
 
     /// Counts an event.
-    pub(crate) fn happened(&self, event: GateEvent) -> Report {
+    pub(crate) fn count_event(&self, event: GateEvent) -> Report {
         let index = match event {
             GateEvent::TokenRefused(code) => EVENTS.len().saturating_add(code.index()),
             event => EVENTS.iter().position(|(known, _)| *known == event).unwrap_or_default(),
@@ -150,15 +150,18 @@ mod tests {
             other => panic!("{other:?}"),
         };
         for (report, want) in [
-            (metrics.happened(GateEvent::CacheHit), "tollgate.gate.token_cache.hits"),
-            (metrics.happened(GateEvent::StoreFailed), "tollgate.gate.counters.store_failed"),
+            (metrics.count_event(GateEvent::CacheHit), "tollgate.gate.token_cache.hits"),
+            (metrics.count_event(GateEvent::StoreFailed), "tollgate.gate.counters.store_failed"),
             (
-                metrics.happened(GateEvent::TokenRefused(TokenCode::SessionPending)),
+                metrics.count_event(GateEvent::TokenRefused(TokenCode::SessionPending)),
                 "tollgate.gate.token_refused.session_pending",
             ),
-            (metrics.decided(Some(0), GateDecision::Allowed), "tollgate.gate.rule.ask.allowed"),
-            (metrics.decided(Some(1), GateDecision::OverLimit), "tollgate.gate.rule.reports.over_limit"),
-            (metrics.decided(None, GateDecision::Shadowed), "tollgate.gate.rule.unmatched.shadowed"),
+            (metrics.count_decision(Some(0), GateDecision::Allowed), "tollgate.gate.rule.ask.allowed"),
+            (
+                metrics.count_decision(Some(1), GateDecision::OverLimit),
+                "tollgate.gate.rule.reports.over_limit",
+            ),
+            (metrics.count_decision(None, GateDecision::Shadowed), "tollgate.gate.rule.unmatched.shadowed"),
         ] {
             assert_eq!(name(report), want);
         }

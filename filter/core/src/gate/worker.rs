@@ -91,8 +91,8 @@ impl GateWorker {
     ) -> Vec<Report> {
         match self.inquiries.end(inquiry) {
             Some(Purpose::Keys) => match self.auth.handle_fetched_keys(outcome, now) {
-                KeyFetchResult::Fetched => vec![self.metrics.happened(GateEvent::KeysFetched)],
-                KeyFetchResult::Failed(line) => vec![self.metrics.happened(GateEvent::KeysFailed), line],
+                KeyFetchResult::Fetched => vec![self.metrics.count_event(GateEvent::KeysFetched)],
+                KeyFetchResult::Failed(line) => vec![self.metrics.count_event(GateEvent::KeysFailed), line],
             },
             Some(Purpose::Plan(request)) => self.plan_read(now, inquiry, &request, outcome),
             Some(Purpose::Windows(windows)) => windows.handle_outcome(now, outcome),

@@ -18,7 +18,7 @@ use crate::machine::{Action, Input};
 #[derive(Debug)]
 pub(crate) struct SharedUpdate<T> {
     key: String,
-    /// How many more times the value may be loaded.
+    /// The number of loads that are left.
     tries_left: u32,
     /// The result of the swap in progress if it succeeds.
     swapping: Option<T>,

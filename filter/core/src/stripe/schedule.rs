@@ -85,13 +85,13 @@ impl Schedule {
         })
     }
 
-    /// Returns the phase that follows the present one, if there is one.
+    /// Returns the phase that follows the current one, if there is one.
     pub(crate) fn next_phase(&self, now: Micros) -> Option<&SchedulePhase> {
         self.phases.iter().find(|phase| phase.start_s > now.as_secs())
     }
 
     /// Returns the phase at `now`.
-    pub(crate) fn present_phase(&self, now: Micros) -> Option<&SchedulePhase> {
+    pub(crate) fn current_phase(&self, now: Micros) -> Option<&SchedulePhase> {
         let now_s = now.as_secs();
         self.phases.iter().find(|phase| phase.start_s <= now_s && now_s < phase.end_s).or(self.phases.first())
     }
@@ -148,7 +148,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_present_and_the_next_phase_are_those_of_the_time() {
+    fn the_current_and_the_next_phase_depend_on_the_time() {
         let body = br#"{"id": "sub_sched_1", "created": 5, "metadata": {"source": "tollgate"}, "phases": [
             {"start_date": 10, "end_date": 20, "items": [{"price": "price_a", "quantity": 2}], "trial_end": 15,
              "discounts": [{"coupon": "half", "discount": "di_1", "promotion_code": null}]},
@@ -157,10 +157,10 @@ mod tests {
                         "discounts": [{"coupon": "half", "discount": null}]}]}]}"#;
         let schedule = Schedule::parse(body).unwrap();
         assert!(schedule.is_marked && !schedule.has_other_source);
-        let present = |at_s| schedule.present_phase(Micros::from_secs(at_s)).map(|phase| phase.start_s);
+        let current = |at_s| schedule.current_phase(Micros::from_secs(at_s)).map(|phase| phase.start_s);
         let next = |at_s| schedule.next_phase(Micros::from_secs(at_s)).map(|phase| phase.start_s);
-        assert_eq!((present(10), next(10)), (Some(10), Some(20)));
-        assert_eq!((present(20), next(20)), (Some(20), None));
+        assert_eq!((current(10), next(10)), (Some(10), Some(20)));
+        assert_eq!((current(20), next(20)), (Some(20), None));
         let phase = &schedule.phases[0];
         assert_eq!(
             (phase.trial_end_s, &phase.discounts[..]),

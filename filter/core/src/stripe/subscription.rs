@@ -170,7 +170,7 @@ pub struct Item {
     pub(crate) id: Option<SubscriptionItemId>,
     /// The price.
     pub price: Price,
-    /// How often the price is charged; `None` for a metered price.
+    /// The quantity; `None` for a metered price.
     pub(crate) quantity: Option<u64>,
     /// The end of the paid period, in seconds since the Unix epoch. API versions before 2025-03-31 have it on
     /// the subscription, with the same value for all items.

@@ -79,7 +79,7 @@ mod tests {
         assert!(at(160).is_empty());
         let got = |secs| products.get(&id, Micros::from_secs(secs)).is_some();
         assert_eq!((got(159), got(160)), (true, false));
-        assert!(!got(99) && at(99).is_empty(), "read before the clock stepped back");
+        assert!(!got(99) && at(99).is_empty(), "the clock was set back after the read");
     }
 
     #[test]

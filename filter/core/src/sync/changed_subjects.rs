@@ -1,5 +1,5 @@
-//! The subjects that were changed a moment ago, in shared data, so that no worker of the process shows what
-//! it has read of them before.
+//! The subjects that were changed recently, in shared data, so that no worker of the process responds with a
+//! view that it read before the change.
 
 use crate::ids::Subject;
 use crate::shared::SharedTable;
@@ -16,7 +16,7 @@ const TABLE: SharedTable<RECORD_BYTES> = SharedTable { name: "changed", format: 
 /// The number of buckets.
 const BUCKETS: u64 = 256;
 
-/// How long a change is kept: no view is older.
+/// The duration for which a change is kept. No view is older.
 const KEPT_FOR: Duration = Duration::from_secs(60);
 
 /// The location of a subject's last change in the shared data.
@@ -28,8 +28,8 @@ pub(crate) struct ChangedSubject {
 }
 
 impl ChangedSubject {
-    /// The maximum number of attempts to note a change. Giving up is harmless: a view is used for half a
-    /// minute.
+    /// The maximum number of attempts to record a change. Giving up is harmless, because a view is used only
+    /// for half a minute.
     pub(crate) const SWAP_TRIES_MAX: u32 = 8;
 
     /// Finds the bucket of a subject.
@@ -87,19 +87,19 @@ mod tests {
     }
 
     #[test]
-    fn a_change_is_seen_by_what_was_read_before_it() {
+    fn a_view_that_was_read_before_a_change_is_out_of_date() {
         let (ada, bob) = (subject(1), subject(2));
         let bucket = ada.bucket_with(None, at(5));
         assert!(ada.has_changed_since(Some(&bucket), at(5)) && ada.has_changed_since(Some(&bucket), at(1)));
         assert!(!ada.has_changed_since(Some(&bucket), at(6)) && !ada.has_changed_since(None, at(0)));
         assert!(!bob.has_changed_since(Some(&bucket), at(0)));
-        assert!(ada.has_changed_since(Some(b"odd"), at(9)), "an unreadable bucket hides nothing");
+        assert!(ada.has_changed_since(Some(b"odd"), at(9)), "an unreadable bucket counts as a change");
         let bucket = bob.bucket_with(Some(&bucket), at(70));
         assert!(!ada.has_changed_since(Some(&bucket), at(0)), "no view is that old");
     }
 
     #[test]
-    fn a_bucket_is_bounded_and_the_newest_stay() {
+    fn a_full_bucket_keeps_the_newest_changes() {
         let mut bucket = Vec::new();
         for number in 0..=TABLE.records_max {
             bucket = subject(number).bucket_with(Some(&bucket), at(number as u64 / 10));

@@ -51,7 +51,7 @@ pub(crate) struct SyncArguments {
     /// Save in this file which subjects are left, and continue with it if it exists.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["customer", "subject"])]
     pub(super) resume: Option<PathBuf>,
-    /// Print one JSON object a line on standard output, for programs.
+    /// Print one JSON object per line on standard output, for programs.
     #[arg(long)]
     pub(super) json: bool,
     /// End a dry run that finds differences with 3.

@@ -13,7 +13,7 @@ use tollgate_core::time::Micros;
 /// The longest wait for an event before [`SchedulerEvent::Idle`], so that progress can be shown.
 const IDLE_MAX: Duration = Duration::from_millis(500);
 
-/// The ID of a callout: its job, and its ID there.
+/// The ID of a callout: the ID of its job, and its ID within the job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct JobCall {
     pub(super) job_id: usize,
@@ -59,7 +59,7 @@ pub(super) struct CallScheduler {
     inbox: Receiver<SchedulerMessage>,
     /// The HTTP client's message for the last connection that broke.
     pub(super) last_connection_error: Option<String>,
-    /// How many calls were retried.
+    /// The number of retried calls.
     pub(super) retries: usize,
 }
 
@@ -117,8 +117,8 @@ impl CallScheduler {
             let wake = self.send_admitted();
             match self.inbox.recv_timeout(wake) {
                 Ok(SchedulerMessage::Interrupted) => return SchedulerEvent::Interrupted,
-                Ok(SchedulerMessage::CallEnded(answered)) => {
-                    let EndedCall { job_call, tries, callout, response } = *answered;
+                Ok(SchedulerMessage::CallEnded(ended)) => {
+                    let EndedCall { job_call, tries, callout, response } = *ended;
                     self.in_flight = self.in_flight.saturating_sub(1);
                     if let CallOutcome::Reset(why) = &response {
                         self.last_connection_error = Some(why.clone());
@@ -155,7 +155,7 @@ impl CallScheduler {
         self.waiting.push(Waiting { job_call, callout, tries, not_before });
     }
 
-    /// Sends the callouts that are admitted now. Returns how long to wait until more are, at most
+    /// Sends the callouts that are admitted now. Returns the time until the next one is admitted, at most
     /// [`IDLE_MAX`].
     fn send_admitted(&mut self) -> Duration {
         let now = now();
@@ -188,10 +188,11 @@ fn is_write(callout: &Callout) -> bool {
     !matches!(&callout.request, Request::Http { method: "GET", .. })
 }
 
-/// Returns how long to wait before a call is retried, or `None` if it is not. A read may always be retried; a
-/// write only after 429, because otherwise it may have been done, and the job reads everything again.
+/// Returns the time to wait before a call is retried; `None` if it is not retried. A read may always be
+/// retried. A write is retried only after 429, because otherwise it may have been done; the job then reads
+/// everything again.
 fn retry_after(callout: &Callout, response: &CallOutcome, tries: u32) -> Option<Duration> {
-    let (too_many_requests, failed, asked) = match response {
+    let (too_many_requests, failed, requested_wait) = match response {
         CallOutcome::Http { status, headers, .. } => {
             let seconds =
                 headers.get("retry-after").and_then(|value| str::from_utf8(value).ok()?.parse().ok());
@@ -200,8 +201,8 @@ fn retry_after(callout: &Callout, response: &CallOutcome, tries: u32) -> Option<
         CallOutcome::TimedOut | CallOutcome::Reset(_) => (false, true, None),
         CallOutcome::TooLarge => (false, false, None),
     };
-    let again = too_many_requests || (failed && !is_write(callout));
-    (again && tries < TRIES_MAX).then(|| backoff(tries, asked))
+    let may_retry = too_many_requests || (failed && !is_write(callout));
+    (may_retry && tries < TRIES_MAX).then(|| backoff(tries, requested_wait))
 }
 
 #[cfg(test)]
@@ -226,20 +227,20 @@ mod tests {
             let fields = [(&b"retry-after"[..], retry_after.as_bytes())];
             CallOutcome::Http { status, headers: HeaderMap::from_fields(fields), body: vec![] }
         };
-        let own = Some(Duration::from_millis(250));
+        let first_backoff = Some(Duration::from_millis(250));
         let cases = [
             ("200", "GET", http(200, ""), 1, None),
             ("404", "GET", http(404, ""), 1, None),
-            ("429", "GET", http(429, ""), 1, own),
+            ("429", "GET", http(429, ""), 1, first_backoff),
             ("429 with Retry-After", "GET", http(429, "3"), 1, Some(Duration::from_secs(3))),
-            ("a date is not read", "GET", http(429, "Thu, 26 Nov 2026 10:00:00 GMT"), 1, own),
-            ("503", "GET", http(503, ""), 1, own),
-            ("no answer", "GET", CallOutcome::TimedOut, 1, own),
-            ("for the last time", "GET", CallOutcome::TimedOut, TRIES_MAX, None),
-            ("too large to be read", "GET", CallOutcome::TooLarge, 1, None),
-            ("a write after 429", "PATCH", http(429, ""), 1, own),
+            ("a date is not read", "GET", http(429, "Thu, 26 Nov 2026 10:00:00 GMT"), 1, first_backoff),
+            ("503", "GET", http(503, ""), 1, first_backoff),
+            ("a timeout", "GET", CallOutcome::TimedOut, 1, first_backoff),
+            ("the last try", "GET", CallOutcome::TimedOut, TRIES_MAX, None),
+            ("a response that is too large", "GET", CallOutcome::TooLarge, 1, None),
+            ("a write after 429", "PATCH", http(429, ""), 1, first_backoff),
             ("a write that may have been done", "PATCH", CallOutcome::TimedOut, 1, None),
-            ("the same", "POST", http(500, ""), 1, None),
+            ("a write after 500", "POST", http(500, ""), 1, None),
         ];
         for (why, method, response, tries, want) in cases {
             assert_eq!(retry_after(&callout(method), &response, tries), want, "{why}");

@@ -36,27 +36,27 @@ use tollgate_core::plan_table::PlanTable;
 use tollgate_core::secret::Secret;
 use work::{CensusError, Job, Work};
 
-/// Something failed.
+/// The exit code if something failed.
 const FAILED: u8 = 1;
-/// The arguments or the configuration are wrong; clap's own code for it.
+/// The exit code if the arguments or the configuration are wrong. clap uses the same code.
 const MISUSED: u8 = 2;
-/// A dry run with `--exit-code` found differences.
+/// The exit code if a dry run with `--exit-code` found differences.
 const DIFFERENT: u8 = 3;
-/// It was interrupted: the exit code that shells use for SIGINT.
+/// The exit code after an interrupt. Shells use the same code for SIGINT.
 const INTERRUPTED: u8 = 130;
 
 /// Runs the subcommand.
 pub(crate) fn run(arguments: &SyncArguments) -> ExitCode {
     match Session::start(arguments).and_then(|mut session| session.run()) {
         Ok(code) => ExitCode::from(code),
-        Err(wrong) => {
-            print_error_line!("{}: {wrong}", styled(ERROR, "error"));
+        Err(error) => {
+            print_error_line!("{}: {error}", styled(ERROR, "error"));
             ExitCode::from(MISUSED)
         }
     }
 }
 
-/// One run.
+/// One run of the subcommand.
 struct Session<'a> {
     arguments: &'a SyncArguments,
     intent: Intent,
@@ -107,7 +107,7 @@ impl<'a> Session<'a> {
             }
             Err(CensusError::Failed(failure)) => {
                 self.progress.clear();
-                return Ok(self.no_census(&failure));
+                return Ok(self.report_failed_census(&failure));
             }
         };
         if let Some(file) = &self.arguments.resume {
@@ -142,12 +142,12 @@ impl<'a> Session<'a> {
         if !self.summary.failures.is_empty() {
             return Ok(FAILED);
         }
-        let differs = !self.summary.differing.is_empty() || !self.summary.names.is_empty();
-        let is_dry = self.intent == Intent::DryRun;
-        if differs && is_dry && !self.arguments.json {
+        let differs = !self.summary.differing.is_empty() || !self.summary.noted_owners.is_empty();
+        let is_dry_run = self.intent == Intent::DryRun;
+        if differs && is_dry_run && !self.arguments.json {
             print_line!("nothing was written; to apply it: {} --apply", self.command());
         }
-        Ok(if differs && is_dry && self.arguments.exit_code { DIFFERENT } else { 0 })
+        Ok(if differs && is_dry_run && self.arguments.exit_code { DIFFERENT } else { 0 })
     }
 
     /// Returns the jobs for all subjects in the scope.
@@ -180,10 +180,10 @@ impl<'a> Session<'a> {
             true => census.ending_unrecorded(&scope).map_err(CensusError::Failed),
             false => Ok(census),
         });
-        Ok(census.map(|census| self.jobs_of(census)))
+        Ok(census.map(|census| self.jobs_from_census(census)))
     }
 
-    fn jobs_of(&mut self, census: CensusResult) -> Vec<Job> {
+    fn jobs_from_census(&mut self, census: CensusResult) -> Vec<Job> {
         let CensusResult { candidates, unowned, skipped, .. } = census;
         self.summary.unowned = unowned;
         if !skipped.is_empty() {
@@ -206,7 +206,7 @@ impl<'a> Session<'a> {
     }
 
     /// Reports that the subjects could not be read.
-    fn no_census(&mut self, failure: &BackfillError) -> u8 {
+    fn report_failed_census(&mut self, failure: &BackfillError) -> u8 {
         let scope = self.arguments.subject.as_ref().map_or("--all", |subject| subject.as_str());
         self.summary.failures.insert(scope.to_owned(), failure.clone());
         self.print(0);

@@ -32,8 +32,8 @@ pub(super) fn json_differences(
 /// Returns the other JSON lines, at the end.
 pub(super) fn json_rest(summary: &Summary, left: usize) -> Vec<Value> {
     let mut lines = Vec::new();
-    for name in &summary.names {
-        lines.push(json!({"owner_noted": name.object, "subject": name.subject.as_str()}));
+    for noted in &summary.noted_owners {
+        lines.push(json!({"owner_noted": noted.object, "subject": noted.subject.as_str()}));
     }
     for (subject, plan) in &summary.kept {
         lines.push(json!({"kept": plan, "subject": subject.as_str()}));
@@ -41,16 +41,16 @@ pub(super) fn json_rest(summary: &Summary, left: usize) -> Vec<Value> {
     for (subscription, customer) in summary.unowned.iter().take(LISTED_MAX) {
         lines.push(json!({"unowned": subscription.as_str(), "customer": customer.as_str()}));
     }
-    for (asked, failure) in &summary.failures {
+    for (target_id, failure) in &summary.failures {
         let cure = cure(failure.code);
         lines.push(
-            json!({"failure": failure.code.as_str(), "of": asked, "detail": failure.detail, "cure": cure}),
+            json!({"failure": failure.code.as_str(), "of": target_id, "detail": failure.detail, "cure": cure}),
         );
     }
     lines.push(json!({"totals": {
         "checked": summary.checked.len(),
         "differing": summary.differing.len(),
-        "owner_noted": summary.names.len(),
+        "owner_noted": summary.noted_owners.len(),
         "kept": summary.kept.len(),
         "not_at_clerk": summary.gone.len(),
         "unowned": summary.unowned.len(),
@@ -64,11 +64,11 @@ pub(super) fn json_rest(summary: &Summary, left: usize) -> Vec<Value> {
 pub(super) fn table(summary: &Summary, intent: Intent) -> String {
     let mut text = String::new();
     let applied = intent == Intent::Apply;
-    let heads = match applied {
+    let headings = match applied {
         true => ["SUBJECT", "PLAN WAS", "PLAN IS", "WHY", "CUSTOMER"],
         false => ["SUBJECT", "PLAN NOW", "PLAN DUE", "WHY", "CUSTOMER"],
     };
-    let mut rows = vec![heads.map(str::to_owned)];
+    let mut rows = vec![headings.map(str::to_owned)];
     for (subject, Difference { change, customer }) in summary.differing.iter().take(LISTED_MAX) {
         let customer = customer.as_ref().map_or("-", |customer| customer.as_str());
         rows.push([
@@ -93,12 +93,12 @@ pub(super) fn table(summary: &Summary, intent: Intent) -> String {
     let gone = summary.gone.iter().map(|subject| subject.as_str().to_owned());
     list(&mut text, "owners that Clerk does not have", "deleted, or of another instance", gone.collect());
     for alarm in &summary.alarms {
-        let _ = writeln!(text, "alarm: {}", alarm_words(alarm));
+        let _ = writeln!(text, "alarm: {}", alarm_text(alarm));
     }
-    for (asked, failure) in &summary.failures {
+    for (target_id, failure) in &summary.failures {
         let _ = writeln!(
             text,
-            "failed: {asked}: {}: {}; {}",
+            "failed: {target_id}: {}: {}; {}",
             failure.code.as_str(),
             failure.detail,
             self::cure(failure.code)
@@ -114,28 +114,28 @@ pub(super) fn table(summary: &Summary, intent: Intent) -> String {
         "{} checked, {} {verb}, {} {named}, {} failed",
         summary.checked.len(),
         summary.differing.len(),
-        summary.names.len(),
+        summary.noted_owners.len(),
         summary.failures.len()
     );
     text
 }
 
-/// Returns an alarm's line in a form for people.
-fn alarm_words(line: &str) -> String {
+/// Returns the text of an alarm's line for the table.
+fn alarm_text(line: &str) -> String {
     let alarm: Value = serde_json::from_str(line).unwrap_or_default();
     let member = |name: &str| alarm.get(name).and_then(Value::as_str);
     let subject = member("subject").map(|subject| format!("{subject}: ")).unwrap_or_default();
     format!("{subject}{}: {}", member("alarm").unwrap_or("alarm"), member("detail").unwrap_or(line))
 }
 
-/// How many entries of a list the table shows; `--json` shows all.
-const SHOWN_MAX: usize = 10;
+/// The maximum number of entries of a list in the table; `--json` has all.
+const TABLE_ENTRIES_MAX: usize = 10;
 
 fn list(text: &mut String, what: &str, cure: &str, items: Vec<String>) {
     if items.is_empty() {
         return;
     }
-    let shown: Vec<&str> = items.iter().take(SHOWN_MAX).map(String::as_str).collect();
+    let shown: Vec<&str> = items.iter().take(TABLE_ENTRIES_MAX).map(String::as_str).collect();
     let more = items.len().saturating_sub(shown.len());
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     let _ = writeln!(text, "{} {what} ({cure}): {}{more}", items.len(), shown.join(", "));
@@ -169,7 +169,7 @@ mod tests {
         let mut text = String::new();
         list(&mut text, "things", "do so", (0..12).map(|n| n.to_string()).collect());
         let alarm = r#"{"alarm":"subject_gone","subject":"user_1","detail":"Clerk does not have it"}"#;
-        assert_eq!(alarm_words(alarm), "user_1: subject_gone: Clerk does not have it");
+        assert_eq!(alarm_text(alarm), "user_1: subject_gone: Clerk does not have it");
         assert_eq!(text, "12 things (do so): 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 2 more\n");
     }
 }

@@ -47,7 +47,7 @@ impl Rates {
     }
 }
 
-/// When the next call to each API and endpoint is admitted.
+/// The times at which the next call to each API and endpoint is admitted.
 #[derive(Debug)]
 pub(super) struct RateLimits {
     rates: Rates,

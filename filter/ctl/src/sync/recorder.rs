@@ -13,7 +13,7 @@ use tollgate_core::backfill::{Conclusion, Intent};
 use tollgate_core::plan_table::PlanTable;
 use tollgate_core::time::Micros;
 
-/// How often the file of `--resume` is written.
+/// The interval at which the file of `--resume` is written.
 const SAVED_EVERY: Duration = Duration::from_secs(5);
 
 /// Records conclusions in a [`Summary`], and shows the progress.
@@ -52,8 +52,8 @@ impl JobObserver for Recorder<'_> {
         if let Some(file) = self.resume.filter(|_| now.since(self.saved_at) >= SAVED_EVERY) {
             self.saved_at = now;
             let run = resume::Run { intent: self.intent, endpoints: self.endpoints };
-            if let Err(wrong) = resume::save(file, run, left.map(|job| -> &Job { job }).chain(&self.failed)) {
-                print_error_line!("{}: {wrong}", styled(NOTE, "note"));
+            if let Err(error) = resume::save(file, run, left.map(|job| -> &Job { job }).chain(&self.failed)) {
+                print_error_line!("{}: {error}", styled(NOTE, "note"));
             }
         }
         let done = self.total.saturating_sub(left_count);

@@ -15,13 +15,13 @@ pub(super) const LISTED_MAX: usize = 10_000;
 pub(super) struct Summary {
     /// The subjects that were compared.
     pub(super) checked: BTreeSet<Subject>,
-    /// The subjects that differ, or did.
+    /// The subjects whose record differs from its target, or did before this run.
     pub(super) differing: BTreeMap<Subject, Difference>,
-    /// The owners that were noted on subscriptions, or would be.
-    pub(super) names: Vec<NotedOwner>,
+    /// The owners that were noted on subscriptions, or would be without a dry run.
+    pub(super) noted_owners: Vec<NotedOwner>,
     /// The subjects that Clerk does not have.
     pub(super) gone: BTreeSet<Subject>,
-    /// The subjects whose plan was kept though no subscription is recorded for it.
+    /// The subjects whose plan was kept, although their record names no subscription for it.
     pub(super) kept: BTreeMap<Subject, String>,
     /// The ids whose reconciliation failed, and why.
     pub(super) failures: BTreeMap<String, BackfillError>,
@@ -34,7 +34,7 @@ pub(super) struct Summary {
     pub(super) unowned: Vec<(SubscriptionId, CustomerId)>,
 }
 
-/// How a subject differs.
+/// The difference between a subject's record and its target.
 #[derive(Clone, Debug)]
 pub(super) struct Difference {
     pub(super) change: RecordChange,
@@ -42,8 +42,13 @@ pub(super) struct Difference {
 }
 
 impl Summary {
-    /// Records a conclusion. Returns the subjects that differ by it.
-    pub(super) fn record(&mut self, asked: &str, conclusion: Conclusion, plans: &PlanTable) -> Vec<Subject> {
+    /// Records the conclusion of a job. Returns the subjects whose record differs according to it.
+    pub(super) fn record(
+        &mut self,
+        target_id: &str,
+        conclusion: Conclusion,
+        plans: &PlanTable,
+    ) -> Vec<Subject> {
         let mut new = Vec::new();
         for outcome in conclusion.outcomes {
             let subject = outcome.subject;
@@ -51,19 +56,19 @@ impl Summary {
             if outcome.status == Some(SubjectStatus::Gone) {
                 self.gone.insert(subject.clone());
             }
-            if let Some(plan) =
-                kept(outcome.record.as_ref(), plans).filter(|_| outcome.status == Some(SubjectStatus::InSync))
+            if let Some(plan) = plan_of_unknown_origin(outcome.record.as_ref(), plans)
+                .filter(|_| outcome.status == Some(SubjectStatus::InSync))
             {
                 self.kept.insert(subject.clone(), plan);
             }
             if let Some(change) = outcome.change {
-                self.differs(&subject, Difference { change, customer: outcome.customer });
+                self.add_difference(&subject, Difference { change, customer: outcome.customer });
                 new.push(subject);
             }
         }
-        for name in conclusion.names {
-            if !self.names.contains(&name) && self.names.len() < LISTED_MAX {
-                self.names.push(name);
+        for noted in conclusion.noted_owners {
+            if !self.noted_owners.contains(&noted) && self.noted_owners.len() < LISTED_MAX {
+                self.noted_owners.push(noted);
             }
         }
         for report in conclusion.reports {
@@ -75,7 +80,7 @@ impl Summary {
             }
         }
         if let Some(failure) = conclusion.failure {
-            self.failures.insert(asked.to_owned(), failure);
+            self.failures.insert(target_id.to_owned(), failure);
         }
         new
     }
@@ -88,7 +93,7 @@ impl Summary {
     }
 
     /// Records a change. Several attempts count as one, from the first state to the last.
-    fn differs(&mut self, subject: &Subject, difference: Difference) {
+    fn add_difference(&mut self, subject: &Subject, difference: Difference) {
         match self.differing.get_mut(subject) {
             Some(earlier) => {
                 earlier.change.to = difference.change.to;
@@ -102,7 +107,7 @@ impl Summary {
 }
 
 /// Returns a plan above the default for which neither a subscription nor a source is recorded.
-fn kept(record: Option<&Record>, plans: &PlanTable) -> Option<String> {
+fn plan_of_unknown_origin(record: Option<&Record>, plans: &PlanTable) -> Option<String> {
     let record = record.filter(|record| record.granted_by.is_none() && record.plan_source.is_none())?;
     let plan = record.plan.as_ref()?;
     plans.recorded(Some(plan)).is_above_default().then(|| plan.clone())

@@ -132,7 +132,7 @@ impl<'a> Work<'a> {
             }
             match scheduler.next_event() {
                 SchedulerEvent::CallEnded(job_call, response) => {
-                    self.answered(scheduler, observer, job_call, &response)
+                    self.handle_response(scheduler, observer, job_call, &response)
                 }
                 SchedulerEvent::Interrupted if self.interrupted => return self.into_left_jobs(),
                 SchedulerEvent::Interrupted => {
@@ -170,7 +170,7 @@ impl<'a> Work<'a> {
                 Err(failure) => {
                     let failed = Conclusion {
                         outcomes: Vec::new(),
-                        names: Vec::new(),
+                        noted_owners: Vec::new(),
                         failure: Some(failure),
                         reports: Vec::new(),
                     };
@@ -180,7 +180,7 @@ impl<'a> Work<'a> {
         }
     }
 
-    fn answered(
+    fn handle_response(
         &mut self,
         scheduler: &mut CallScheduler,
         observer: &mut impl JobObserver,

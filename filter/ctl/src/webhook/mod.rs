@@ -16,7 +16,7 @@ use tollgate_core::config::signing_secrets;
 use tollgate_core::secret::Secret;
 use tollgate_core::time::Micros;
 
-/// How long Stripe waits for a response.
+/// The time for which Stripe waits for a response.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The variable with the signing secret.

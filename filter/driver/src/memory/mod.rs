@@ -29,9 +29,9 @@ pub struct MemoryHost {
     pub environment: BTreeMap<String, String>,
     /// Attributes, by their path joined by dots.
     pub properties: BTreeMap<String, Vec<u8>>,
-    /// How signatures are verified; without it the host cannot verify any.
+    /// The function that verifies signatures; without it the host cannot verify any.
     pub verifier: Option<Verifier>,
-    /// How many signatures were verified.
+    /// The number of verified signatures.
     pub verifications: u32,
     /// Its random bytes.
     pub seed: [u8; 16],
@@ -39,7 +39,7 @@ pub struct MemoryHost {
     pub unknown_clusters: BTreeSet<String>,
     /// The shared data of its process.
     pub shared: SharedData,
-    /// How many of the next swaps fail, as if another worker had been faster.
+    /// The number of the next swaps that fail, as if another worker had been faster.
     pub swaps_to_lose: u32,
     /// The actions of another worker just before the next swap of a new value.
     pub before_first_swap: Interruption,

@@ -40,7 +40,7 @@ pub struct MemoryRequest {
 #[derive(Debug, Default)]
 pub(super) struct MemoryMetric {
     pub(super) name: String,
-    /// How often a counter was incremented.
+    /// The number of times that a counter was incremented.
     pub(super) count: u64,
     /// The values that were added to a histogram.
     pub(super) samples: Vec<u64>,

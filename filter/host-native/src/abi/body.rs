@@ -6,9 +6,9 @@ use super::raw::{self, EnvoyBuffer, Stream};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub(crate) enum BodyType {
-    /// What the running hook has received; empty in other hooks.
+    /// The bytes that the running hook has received; empty in other hooks.
     Received = 0,
-    /// What Envoy has buffered because a filter holds the request.
+    /// The bytes that Envoy has buffered because a filter holds the request.
     Buffered = 1,
 }
 

@@ -3,7 +3,7 @@
 use super::raw::{self, EnvoyBuffer, EnvoyHeader, FilterConfig, ModuleBuffer, ModuleHeader, Stream};
 use tollgate_core::http::HeaderMap;
 
-/// Why a callout was not started.
+/// The reason why a callout was not started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CalloutStartError {
     /// There is no such cluster.
@@ -26,7 +26,7 @@ pub(crate) struct CalloutMessage<'a> {
 /// A request in the form of the ABI. Envoy copies the memory that it points to.
 #[derive(Clone, Copy, Debug)]
 struct RawRequest {
-    /// Where Envoy writes the ID of the callout.
+    /// The memory to which Envoy writes the ID of the callout.
     id: *mut u64,
     cluster: ModuleBuffer,
     fields: *mut ModuleHeader,

@@ -1,4 +1,4 @@
-//! Reads and writes the subset of DER (X.690) that RSA public keys need. Only the structure: no cryptography.
+//! Reads and writes the subset of DER (X.690) that RSA public keys need. It handles only the structure, no cryptography.
 //!
 //! The crates `spki` and `pkcs1` would make plan_gate.wasm 13.7 KB (2.4 %) larger, and they do not
 //! distinguish a private key or a certificate from other invalid input.
@@ -26,7 +26,7 @@ pub(super) struct RsaNumbers<'a> {
 }
 
 impl<'a> RsaNumbers<'a> {
-    /// Takes two unsigned big-endian numbers.
+    /// Creates the pair from two unsigned big-endian numbers.
     ///
     /// # Errors
     /// [`KeyError::Weak`] for a modulus of too few bits; [`KeyError::NotAKey`] if the numbers are not an RSA
@@ -35,9 +35,9 @@ impl<'a> RsaNumbers<'a> {
     pub(super) fn new(modulus: &'a [u8], exponent: &'a [u8]) -> Result<Self, KeyError> {
         let numbers = RsaNumbers { modulus: without_zeros(modulus), exponent: without_zeros(exponent) };
         let (bits, exponent_bits) = (bits(numbers.modulus), bits(numbers.exponent));
-        let odd = |number: &[u8]| number.last().is_some_and(|byte| byte & 1 == 1);
+        let is_odd = |number: &[u8]| number.last().is_some_and(|byte| byte & 1 == 1);
         let sizes_fit = bits <= MODULUS_BITS_MAX && (2..=EXPONENT_BITS_MAX).contains(&exponent_bits);
-        match (odd(numbers.modulus) && odd(numbers.exponent) && sizes_fit, bits >= MODULUS_BITS_MIN) {
+        match (is_odd(numbers.modulus) && is_odd(numbers.exponent) && sizes_fit, bits >= MODULUS_BITS_MIN) {
             (false, _) => Err(KeyError::NotAKey),
             (true, false) => Err(KeyError::Weak { bits }),
             (true, true) => Ok(numbers),
@@ -47,10 +47,10 @@ impl<'a> RsaNumbers<'a> {
     /// Reads a SubjectPublicKeyInfo (RFC 5280 §4.1) or a bare RSAPublicKey (PKCS#1, RFC 8017 §A.1.1).
     ///
     /// # Errors
-    /// [`KeyError::PrivateKey`] and [`KeyError::Certificate`] if the structure is that of one;
-    /// [`KeyError::OtherAlgorithm`]; those of [`RsaNumbers::new`]; [`KeyError::NotAKey`] for anything else.
+    /// [`KeyError::PrivateKey`] and [`KeyError::Certificate`] if the bytes are one of these;
+    /// [`KeyError::OtherAlgorithm`]; the errors of [`RsaNumbers::new`]; [`KeyError::NotAKey`] for anything else.
     pub(super) fn from_der(der: &'a [u8]) -> Result<Self, KeyError> {
-        let outer = whole(der, SEQUENCE).ok_or(KeyError::NotAKey)?;
+        let outer = only_element(der, SEQUENCE).ok_or(KeyError::NotAKey)?;
         match outer.first() {
             Some(&INTEGER) => rsa_public_key(outer),
             Some(&SEQUENCE) => subject_public_key_info(outer),
@@ -60,7 +60,7 @@ impl<'a> RsaNumbers<'a> {
 
     /// Returns the DER of these numbers as a SubjectPublicKeyInfo.
     pub(super) fn to_spki(&self) -> Vec<u8> {
-        let numbers = [unsigned(self.modulus), unsigned(self.exponent)].concat();
+        let numbers = [unsigned_integer(self.modulus), unsigned_integer(self.exponent)].concat();
         let mut bits = vec![0]; // no unused bits at the end
         bits.extend(element(SEQUENCE, &numbers));
         element(SEQUENCE, &[element(SEQUENCE, &RSA_ENCRYPTION), element(BIT_STRING, &bits)].concat())
@@ -69,27 +69,27 @@ impl<'a> RsaNumbers<'a> {
 
 /// Reads the contents of an RSAPublicKey: two numbers. A private key starts with its version, 0 or 1.
 fn rsa_public_key(contents: &[u8]) -> Result<RsaNumbers<'_>, KeyError> {
-    let (modulus, rest) = next(contents, INTEGER).ok_or(KeyError::NotAKey)?;
+    let (modulus, rest) = first_element(contents, INTEGER).ok_or(KeyError::NotAKey)?;
     if matches!(modulus, [0 | 1]) {
         return Err(KeyError::PrivateKey);
     }
-    let exponent = whole(rest, INTEGER).ok_or(KeyError::NotAKey)?;
+    let exponent = only_element(rest, INTEGER).ok_or(KeyError::NotAKey)?;
     RsaNumbers::new(modulus, exponent)
 }
 
 /// Reads the contents of a SubjectPublicKeyInfo: an algorithm, and a bit string that contains an
 /// RSAPublicKey.
 fn subject_public_key_info(contents: &[u8]) -> Result<RsaNumbers<'_>, KeyError> {
-    let (algorithm, rest) = next(contents, SEQUENCE).ok_or(KeyError::NotAKey)?;
+    let (algorithm, rest) = first_element(contents, SEQUENCE).ok_or(KeyError::NotAKey)?;
     // A certificate has three elements, the second of which is a sequence too: the signature's algorithm.
-    if next(rest, SEQUENCE).is_some() {
+    if first_element(rest, SEQUENCE).is_some() {
         return Err(KeyError::Certificate);
     }
-    let bits = whole(rest, BIT_STRING).ok_or(KeyError::NotAKey)?;
+    let bits = only_element(rest, BIT_STRING).ok_or(KeyError::NotAKey)?;
     if algorithm != RSA_ENCRYPTION {
         return Err(KeyError::OtherAlgorithm);
     }
-    let key = bits.strip_prefix(&[0]).and_then(|key| whole(key, SEQUENCE)).ok_or(KeyError::NotAKey)?;
+    let key = bits.strip_prefix(&[0]).and_then(|key| only_element(key, SEQUENCE)).ok_or(KeyError::NotAKey)?;
     rsa_public_key(key)
 }
 
@@ -106,7 +106,7 @@ fn bits(number: &[u8]) -> usize {
 
 /// Returns a number as an INTEGER. Because that is signed, a zero byte precedes a number whose highest bit is
 /// set.
-fn unsigned(number: &[u8]) -> Vec<u8> {
+fn unsigned_integer(number: &[u8]) -> Vec<u8> {
     let sign: &[u8] = if number.first().is_some_and(|byte| *byte >= 0x80) { &[0] } else { &[] };
     element(INTEGER, &[sign, number].concat())
 }
@@ -130,12 +130,12 @@ fn element(tag: u8, contents: &[u8]) -> Vec<u8> {
 }
 
 /// Returns the contents of an element with that tag, if there is nothing after it.
-fn whole(der: &[u8], tag: u8) -> Option<&[u8]> {
-    next(der, tag).filter(|(_, rest)| rest.is_empty()).map(|(contents, _)| contents)
+fn only_element(der: &[u8], tag: u8) -> Option<&[u8]> {
+    first_element(der, tag).filter(|(_, rest)| rest.is_empty()).map(|(contents, _)| contents)
 }
 
 /// Returns the contents of the first element, which must have that tag, and the bytes after it.
-fn next(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
+fn first_element(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     let (length, rest) = match der.strip_prefix(&[tag])? {
         [short @ ..=0x7f, rest @ ..] => (usize::from(*short), rest),
         [0x81, length, rest @ ..] => (usize::from(*length), rest),
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_the_whole_of_its_bytes() {
+    fn a_truncated_key_and_a_key_with_a_byte_after_it_are_refused() {
         let spki = spki();
         for length in 0..spki.len() {
             assert_eq!(RsaNumbers::from_der(&spki[..length]), Err(KeyError::NotAKey), "cut off at {length}");
@@ -171,7 +171,7 @@ mod tests {
         assert_eq!(
             RsaNumbers::from_der(&[spki, vec![0]].concat()),
             Err(KeyError::NotAKey),
-            "a byte after it"
+            "a byte after the key"
         );
     }
 
@@ -183,18 +183,18 @@ mod tests {
             number
         };
         let cases = [
-            ("the smallest", of_bits(2048), vec![3], Ok(())),
-            ("one bit less", of_bits(2047), vec![3], Err(KeyError::Weak { bits: 2047 })),
+            ("the smallest modulus", of_bits(2048), vec![3], Ok(())),
+            ("a modulus of one bit less", of_bits(2047), vec![3], Err(KeyError::Weak { bits: 2047 })),
             (
-                "zeros do not make it longer",
+                "leading zeros do not count",
                 [vec![0; 8], of_bits(2047)].concat(),
                 vec![3],
                 Err(KeyError::Weak { bits: 2047 }),
             ),
-            ("the largest", of_bits(16 * 1024), vec![3], Ok(())),
-            ("one bit more", of_bits(16 * 1024 + 1), vec![3], Err(KeyError::NotAKey)),
+            ("the largest modulus", of_bits(16 * 1024), vec![3], Ok(())),
+            ("a modulus of one bit more", of_bits(16 * 1024 + 1), vec![3], Err(KeyError::NotAKey)),
             ("the largest exponent", of_bits(2048), of_bits(33), Ok(())),
-            ("one bit more of it", of_bits(2048), of_bits(34), Err(KeyError::NotAKey)),
+            ("an exponent of one bit more", of_bits(2048), of_bits(34), Err(KeyError::NotAKey)),
             ("an exponent of 1", of_bits(2048), vec![0, 1], Err(KeyError::NotAKey)),
             ("an even exponent", of_bits(2048), vec![2], Err(KeyError::NotAKey)),
             ("no exponent", of_bits(2048), vec![], Err(KeyError::NotAKey)),

@@ -11,15 +11,15 @@ pub struct PublicKey {
 }
 
 impl PublicKey {
-    /// Takes the DER of a SubjectPublicKeyInfo or of a PKCS#1 RSAPublicKey. Such a key has no id.
+    /// Creates a key without an id from the DER of a SubjectPublicKeyInfo or of a PKCS#1 RSAPublicKey.
     ///
     /// # Errors
-    /// [`KeyError`] if it is neither, or too weak.
+    /// [`KeyError`] if the bytes are neither, or the key is too weak.
     pub fn from_der(der: &[u8]) -> Result<Self, KeyError> {
         Ok(PublicKey { spki: RsaNumbers::from_der(der)?.to_spki(), id: None })
     }
 
-    /// Takes the numbers of a key, unsigned and big-endian, and its `kid`.
+    /// Creates a key from its numbers, unsigned and big-endian, and its `kid`.
     ///
     /// # Errors
     /// [`KeyError`] if they are not a valid RSA key, or too weak.
@@ -42,7 +42,7 @@ impl PublicKey {
     }
 }
 
-/// The keys in force, at most [`KEYS_MAX`].
+/// The keys that may sign tokens, at most [`KEYS_MAX`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KeySet {
     keys: Vec<PublicKey>,
@@ -62,7 +62,7 @@ impl KeySet {
         named.chain(self.keys.iter().filter(|key| key.id().is_none()))
     }
 
-    /// Returns whether the key is in force.
+    /// Returns whether the set has the key.
     pub(crate) fn contains(&self, key: &PublicKey) -> bool {
         self.keys.contains(key)
     }

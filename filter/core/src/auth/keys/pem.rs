@@ -1,5 +1,5 @@
 //! Reads public keys as users paste them: PEM with or without header lines, with newlines real, escaped, or
-//! missing.
+//! missing. A PEM crate reads only the complete form (RFC 7468), so it would still need this code before it.
 
 use super::error::{KEYS_MAX, KeyError};
 use super::key_set::PublicKey;

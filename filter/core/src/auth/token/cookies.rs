@@ -2,8 +2,8 @@
 //! values.
 //!
 //! On HTTP/2, a repeated cookie costs a client one byte once it is in the gateway's HPACK table. Therefore
-//! both the number and the size of cookies are bounded. Beyond the bounds, no cookie is used: if only a part
-//! were read, anyone who can add cookies could choose the part.
+//! both the number and the size of cookies are bounded. Beyond the bounds, no cookie is used: if the gateway
+//! read only some of them, anyone who can add cookies could choose which.
 
 use super::jws::TOKEN_BYTES_MAX;
 use crate::http::HeaderMap;
@@ -28,7 +28,7 @@ const SUFFIX_BYTES: usize = 8;
 pub(crate) enum SessionCookies<'a> {
     /// Their values, each once: those of suffixed names first, otherwise in the order of the request.
     Values(Vec<&'a [u8]>),
-    /// The request has more cookies than the maximum.
+    /// The request has more cookies, or more bytes of cookies, than the maximum.
     TooMany,
 }
 
@@ -105,15 +105,15 @@ mod tests {
     #[test]
     fn session_cookies_are_read_suffixed_first_and_each_value_once() {
         let cases: [(&str, &[&str], &[&str]); 14] = [
-            ("the plain one", &["__session=a"], &["a"]),
-            ("the suffixed one first", &["__session=a; x=1; __session_AbC-_123=b"], &["b", "a"]),
+            ("a name without a suffix", &["__session=a"], &["a"]),
+            ("a suffixed name comes first", &["__session=a; x=1; __session_AbC-_123=b"], &["b", "a"]),
             ("several fields", &["__session=a", "__session_AAAAAAAA=b"], &["b", "a"]),
             ("several instances", &["__session_AAAAAAAA=a; __session_BBBBBBBB=b"], &["a", "b"]),
-            ("one name twice", &["__session=a; __session=b"], &["a", "b"]),
+            ("the same name twice", &["__session=a; __session=b"], &["a", "b"]),
             ("the same value twice", &["__session=a; __session_AAAAAAAA=a"], &["a"]),
             ("quoted", &["__session=\"a\""], &["a"]),
             ("half quoted", &["__session=\"a"], &["\"a"]),
-            ("blanks round it", &["  __session = a ;"], &["a"]),
+            ("spaces around the name and the value", &["  __session = a ;"], &["a"]),
             ("signed out", &["__session=; __session_AAAAAAAA=; __session_BBBBBBBB=\"\""], &[]),
             ("a suffix too short or too long", &["__session_AAAAAAA=a; __session_AAAAAAAAA=b"], &[]),
             ("a suffix with another character", &["__session_AAAA+AAA=a; __session_AAAAAAA =b"], &[]),
@@ -139,14 +139,14 @@ mod tests {
         assert_eq!(
             session_cookies(&headers(&fields)),
             SessionCookies::Values(vec![b"a"]),
-            "the last of the most"
+            "the last of the maximum number of cookies"
         );
         let long: Vec<String> = (0..23).map(|n| format!("c{n}={}", "x".repeat(4096))).collect();
         let full = format!("{}; __session=a", long.join("; "));
         assert_eq!(
             session_cookies(&headers(&[&full])),
             SessionCookies::Values(vec![b"a"]),
-            "94 KB before it"
+            "after 94 KB of other cookies"
         );
     }
 
@@ -158,12 +158,12 @@ mod tests {
         let half = format!("x={}", "y".repeat(COOKIE_BYTES_MAX / 2));
         let different: Vec<String> = (0..=SESSION_COOKIES_MAX).map(|n| format!("__session={n}")).collect();
         let cases = [
-            ("too many", vec![session, many.as_str()]),
+            ("too many cookies", vec![session, many.as_str()]),
             ("too many, in many fields", [session].into_iter().chain(vec!["a=b"; COOKIES_MAX]).collect()),
-            ("empty ones count too", vec![session, ";".repeat(COOKIES_MAX).leak()]),
-            ("too large", vec![session, large.as_str()]),
-            ("too large in sum", vec![session, half.as_str(), half.as_str()]),
-            ("too many different ones", vec![different.join("; ").leak()]),
+            ("too many empty cookies", vec![session, ";".repeat(COOKIES_MAX).leak()]),
+            ("too many bytes in one field", vec![session, large.as_str()]),
+            ("too many bytes in several fields", vec![session, half.as_str(), half.as_str()]),
+            ("too many different session cookies", vec![different.join("; ").leak()]),
         ];
         for (why, fields) in cases {
             assert_eq!(session_cookies(&headers(&fields)), SessionCookies::TooMany, "{why}");
@@ -172,7 +172,7 @@ mod tests {
         assert_eq!(
             session_cookies(&headers(&[&same])),
             SessionCookies::Values(vec![b"a"]),
-            "one and the same"
+            "many cookies with the same value count as one"
         );
     }
 }

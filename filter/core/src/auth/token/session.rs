@@ -124,15 +124,15 @@ fn session(claims: &Map<String, Value>) -> Result<Option<SessionId>, TokenError>
 /// Returns the active organization. Each version has its own claim, and only that one counts: the other may
 /// be a custom claim with data that the user wrote.
 fn organization(claims: &Map<String, Value>) -> Result<Option<OrganizationId>, TokenError> {
-    let second_version = match claims.get("v") {
+    let is_version_2 = match claims.get("v") {
         None | Some(Value::Null) => false,
         Some(version) if *version == 1 || *version == "1" => false,
         Some(version) if *version == 2 || *version == "2" => true,
         Some(_) => return Err(TokenError::Unsupported("its claims are of an unknown version")),
     };
-    let claim = claims.get(if second_version { "o" } else { "org_id" });
+    let claim = claims.get(if is_version_2 { "o" } else { "org_id" });
     let Some(active) = claim.filter(|claim| !claim.is_null()) else { return Ok(None) };
-    let id = if second_version { active.get("id") } else { Some(active) };
+    let id = if is_version_2 { active.get("id") } else { Some(active) };
     let error = TokenError::Malformed("the active organization has no valid id");
     OrganizationId::parse(id.and_then(Value::as_str).unwrap_or_default()).map(Some).map_err(|_| error)
 }

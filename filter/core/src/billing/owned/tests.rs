@@ -1,5 +1,5 @@
-//! Tests of who owns a customer, which subscription actions apply to, and which subscription excludes buying
-//! another.
+//! Tests of the owner of a customer, of the subscription that actions apply to, and of the subscription that
+//! prevents buying another.
 
 use super::*;
 use crate::clerk::metadata::Record;
@@ -82,7 +82,7 @@ fn a_customer_is_the_subjects_own_by_metadata_record_or_payment() {
         ("its metadata names another", nothing(), &other, false),
         ("recorded, but its metadata names another", recorded(), &other, false),
         ("recorded", recorded(), &none, true),
-        ("recorded, but its metadata is no id", recorded(), &invalid, false),
+        ("recorded, but its metadata has a malformed id", recorded(), &invalid, false),
         ("not linked to the subject", nothing(), &none, false),
         ("it pays for the subject", pays(), &none, true),
         ("it pays for the subject, but its metadata names another", pays(), &other, false),
@@ -103,7 +103,7 @@ fn actions_apply_to_the_subscription_that_grants_the_plan() {
     let id_of_current =
         |account: &SubjectAccount| current(account).map(|owned| owned.subscription.id.to_string());
     let two = || vec![owned("sub_1", "past_due", "enterprise"), owned("sub_2", "active", "pro")];
-    assert_eq!(id_of_current(&account(two())).as_deref(), Some("sub_2"), "the better status");
+    assert_eq!(id_of_current(&account(two())).as_deref(), Some("sub_2"), "the one with the better status");
     let mut granting = account(two());
     granting.target.granted_by = Some(granting.subscriptions[0].subscription.id.clone());
     assert_eq!(id_of_current(&granting).as_deref(), Some("sub_1"), "the one that grants");
@@ -119,7 +119,7 @@ fn actions_apply_to_the_subscription_that_grants_the_plan() {
 }
 
 #[test]
-fn a_live_subscription_with_a_plan_excludes_another() {
+fn a_live_subscription_with_a_plan_prevents_another() {
     let live = ["active", "trialing", "past_due", "unpaid", "paused", "incomplete", "something_new"];
     for status in live {
         assert!(
@@ -138,7 +138,7 @@ fn a_live_subscription_with_a_plan_excludes_another() {
 }
 
 #[test]
-fn a_subscription_by_client_reference_id_excludes_only_lower_plans() {
+fn a_subscription_by_client_reference_id_prevents_only_lower_plans() {
     let account = account(vec![by_reference(owned("sub_1", "active", "pro"))]);
     assert!(blocking_subscription(&account, &plans(), rank("pro")).is_some());
     assert!(blocking_subscription(&account, &plans(), rank("enterprise")).is_none());
@@ -152,7 +152,7 @@ fn a_subscription_by_client_reference_id_excludes_only_lower_plans() {
 }
 
 #[test]
-fn add_ons_and_unmapped_subscriptions_exclude_nothing() {
+fn add_ons_and_unmapped_subscriptions_prevent_nothing() {
     let add_on = account(vec![owned("sub_1", "active", "add-on")]);
     assert!(blocking_subscription(&add_on, &plans(), rank("pro")).is_none());
     let mut unmapped = account(vec![owned("sub_1", "active", "?")]);

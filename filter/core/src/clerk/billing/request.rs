@@ -5,7 +5,7 @@ use crate::clerk::api::{BackendApi, ClerkApiError, success};
 use crate::http::{Callout, Outcome};
 use crate::ids::Subject;
 
-/// What Clerk Billing says of a subject.
+/// Clerk's response about the billing subscription of a subject.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum BillingRead {
     /// Its billing subscription.

@@ -6,7 +6,7 @@ use crate::plan_table::{PlanTable, Rank};
 use crate::time::Micros;
 use std::time::Duration;
 
-/// How long a confirmation is valid.
+/// The duration for which a confirmation is valid.
 const VALID_FOR: Duration = Duration::from_secs(60);
 
 /// The maximum number of confirmations that a worker caches; beyond that, the oldest is removed. The process

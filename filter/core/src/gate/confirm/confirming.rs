@@ -1,14 +1,15 @@
 //! The state machine of a request that will be refused unless the plan in Clerk's record allows it.
 //!
 //! ```text
-//! start ─┬─ Subject ─► Process ─► Confirmation ─► Sharing ─► DecideAgain
+//! start ─┬─ Subject ─► Process ─► [Starting ─►] Confirmation ─► Sharing ─► DecideAgain
 //!        └─ another request reads the record ─► Confirmation ─► DecideAgain
 //! ```
 //!
 //! `Subject` and `Process` count the request to Clerk against the limit of the subject and against that of
-//! the process; `Confirmation` waits for Clerk's response; `Sharing` writes the response to the shared
-//! records. If a limit is reached or Clerk does not respond, the request stays refused. If `Subject` finds a
-//! newer confirmation from another worker, the client's request is decided again with it.
+//! the process; `Starting` sends a second request if there are two sources; `Confirmation` waits for Clerk's
+//! responses; `Sharing` writes the confirmation to the shared records. If a limit is reached or Clerk does not
+//! respond, the request stays refused. If `Subject` finds a newer confirmation from another worker, the
+//! client's request is decided again with it.
 
 use super::confirmations::Confirmation;
 use super::plan_read::ConfirmSource;
@@ -36,8 +37,9 @@ pub(in crate::gate) struct Confirming {
     caller: Rc<Caller>,
     subject: Subject,
     refusal: Refusal,
-    /// When the confirmation that the first decision used was requested from Clerk; `None` if it used none.
-    decided_with_requested_at: Option<Micros>,
+    /// The time at which the confirmation that the first decision used was requested from Clerk; `None` if it
+    /// used none.
+    used_confirmation_requested_at: Option<Micros>,
     step: ConfirmStep,
 }
 
@@ -48,10 +50,9 @@ enum ConfirmStep {
     Subject(SharedUpdate<Permission>),
     /// The update of the shared records that counts the request to Clerk against the process's limit.
     Process(SharedUpdate<Permission>),
-    /// The start of the first of this request's inquiries; the request for this other source is sent beside
-    /// it.
+    /// The start of the first inquiry. `callout` reads the second source, in the inquiry `second`.
     Starting { second: InquiryId, callout: Box<Callout> },
-    /// Clerk's responses, to this request's inquiries or to those of another request.
+    /// Clerk's responses. `own` is false if another request started the inquiries.
     Confirmation { own: bool },
     /// The update of the shared records with the confirmation. Its result is whether the confirmation is
     /// still valid.
@@ -98,9 +99,9 @@ impl Confirming {
             }
         };
         let subject = subject.clone();
-        let decided_with_requested_at =
+        let used_confirmation_requested_at =
             worker.confirmed.latest(&subject, now).map(|latest| latest.requested_at);
-        (Box::new(Confirming { caller, subject, refusal, decided_with_requested_at, step }), action)
+        (Box::new(Confirming { caller, subject, refusal, used_confirmation_requested_at, step }), action)
     }
 
     /// Continues with an input.
@@ -111,7 +112,7 @@ impl Confirming {
         input: &Input<'_>,
         reports: &mut Vec<Report>,
     ) -> ConfirmProgress {
-        let Confirming { step, subject, decided_with_requested_at, .. } = &mut *self;
+        let Confirming { step, subject, used_confirmation_requested_at, .. } = &mut *self;
         let calls = worker.confirm_sources(subject).len();
         match step {
             ConfirmStep::Subject(update) => {
@@ -119,14 +120,14 @@ impl Confirming {
                 let progress = update.handle(input, |value| {
                     let records = ConfirmRecords::read(value);
                     match records.confirmation(id, &worker.plans, now) {
-                        Some(known) if Some(known.requested_at) > *decided_with_requested_at => {
+                        Some(known) if Some(known.requested_at) > *used_confirmation_requested_at => {
                             Change::Keep(Permission::Known(known))
                         }
                         _ => permission(records.with_request(id, SUBJECT_LIMIT, now)),
                     }
                 });
                 match progress {
-                    UpdateProgress::Done(Permission::Granted) => self.update_process(worker),
+                    UpdateProgress::Done(Permission::Granted) => self.count_against_process_limit(worker),
                     progress => self.handle_other_progress(worker, now, progress, reports),
                 }
             }
@@ -136,7 +137,7 @@ impl Confirming {
                 let with_request =
                     |value: Option<&[u8]>| ConfirmRecords::read(value).with_request(id, limit, now);
                 match update.handle(input, |value| permission(with_request(value))) {
-                    UpdateProgress::Done(Permission::Granted) => self.inquire(worker, now, reports),
+                    UpdateProgress::Done(Permission::Granted) => self.start_inquiries(worker, now, reports),
                     progress => self.handle_other_progress(worker, now, progress, reports),
                 }
             }
@@ -178,7 +179,7 @@ impl Confirming {
         ConfirmProgress::Perform(self, action)
     }
 
-    fn update_process(self: Box<Self>, worker: &GateWorker) -> ConfirmProgress {
+    fn count_against_process_limit(self: Box<Self>, worker: &GateWorker) -> ConfirmProgress {
         let (key, _) = shared_records::process_location(&worker.namespace);
         let (update, action) = SharedUpdate::begin(key, SWAP_TRIES_MAX);
         self.perform(ConfirmStep::Process(update), action)
@@ -199,7 +200,7 @@ impl Confirming {
                 ConfirmProgress::DecideAgain { caller: self.caller, is_final: false }
             }
             UpdateProgress::Done(Permission::Denied) => {
-                reports.push(worker.metrics.happened(GateEvent::ConfirmLimited));
+                reports.push(worker.metrics.count_event(GateEvent::ConfirmLimited));
                 self.refuse()
             }
             // Other workers won every swap, so the request to Clerk is not counted, and therefore not sent.
@@ -207,7 +208,7 @@ impl Confirming {
         }
     }
 
-    fn inquire(
+    fn start_inquiries(
         self: Box<Self>,
         worker: &mut GateWorker,
         now: Micros,
@@ -228,7 +229,7 @@ impl Confirming {
         worker.confirmed.reads.begin(self.subject.clone(), inquiries, now);
         let mut requests = requests.into_iter();
         let Some((inquiry, callout)) = requests.next() else { return self.refuse() };
-        reports.push(worker.metrics.happened(GateEvent::ConfirmRequested));
+        reports.push(worker.metrics.count_event(GateEvent::ConfirmRequested));
         let step = match requests.next() {
             Some((second, callout)) => ConfirmStep::Starting { second, callout },
             None => ConfirmStep::Confirmation { own: true },
@@ -249,7 +250,7 @@ impl Confirming {
     fn handle_ended_inquiry(self: Box<Self>, worker: &GateWorker, now: Micros) -> ConfirmProgress {
         let known = worker.confirmed.latest(&self.subject, now).map(|latest| latest.requested_at);
         match self.step {
-            _ if known <= self.decided_with_requested_at => self.refuse(),
+            _ if known <= self.used_confirmation_requested_at => self.refuse(),
             ConfirmStep::Confirmation { own: true } => {
                 let (key, _) = shared_records::location(&worker.namespace, &self.subject);
                 let (update, action) = SharedUpdate::begin(key, SWAP_TRIES_MAX);
@@ -268,7 +269,8 @@ impl Confirming {
     }
 }
 
-/// Returns the change that counts a request to Clerk; `with_request` is `None` if the limit is reached.
+/// Returns the change that counts a request to Clerk. `with_request` is the value to write; `None` if the limit
+/// is reached.
 fn permission(with_request: Option<Vec<u8>>) -> Change<Permission> {
     match with_request {
         Some(value) => Change::Write(value, Permission::Granted),

@@ -32,7 +32,7 @@ impl ConfirmSource {
     }
 }
 
-/// What one source shows.
+/// The grant of one source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct SourceGrant {
     pub(super) plan: ConfirmedPlan,
@@ -47,7 +47,7 @@ struct PlanRead {
     requested_at: Micros,
     /// The inquiries in progress.
     inquiries: Vec<InquiryId>,
-    /// What the sources show that have responded; the higher one of several.
+    /// The highest grant of the sources that have responded.
     grant: Option<SourceGrant>,
     has_failed: bool,
 }

@@ -22,7 +22,7 @@ use crate::time::Micros;
 pub(in crate::gate) struct ConfirmRequest {
     /// The subject.
     pub(super) subject: Subject,
-    /// What was requested.
+    /// The requested object.
     pub(super) source: ConfirmSource,
 }
 
@@ -62,7 +62,7 @@ impl GateWorker {
     fn confirm_failed(&self, error: &ClerkApiError) -> [Report; 2] {
         let cause = error.to_string();
         let alarm = Alarm::warning(AlarmCode::ConfirmFailed, cause.as_str()).with("cause", cause);
-        [self.metrics.happened(GateEvent::ConfirmFailed), alarm.into()]
+        [self.metrics.count_event(GateEvent::ConfirmFailed), alarm.into()]
     }
 
     fn grant_of_record(
@@ -76,8 +76,8 @@ impl GateWorker {
             RecordedPlan::None => ConfirmedPlan::Plan(self.plans.default_rank()),
             RecordedPlan::Known(plan) => ConfirmedPlan::Plan(plan),
             RecordedPlan::Unknown(name) => {
-                let fault = CallerPlanError::Unknown(name.to_owned());
-                reports.extend(fault.reports(&self.metrics, &mut self.reported, Some(subject), now));
+                let error = CallerPlanError::Unknown(name.to_owned());
+                reports.extend(error.reports(&self.metrics, &mut self.reported, Some(subject), now));
                 ConfirmedPlan::Unknown { name_hash: plan_hash(name) }
             }
         };

@@ -1,5 +1,5 @@
-//! The second half of a request's state machine: from the caller to the response. Decides by the plan,
-//! counts, and confirms with Clerk before a refusal.
+//! The second half of a request's state machine: from the caller to the response. It decides by the plan,
+//! counts the request, and confirms a refusal with Clerk's record.
 
 use super::{GateRequest, GateStage};
 use crate::auth::AuthError;
@@ -29,11 +29,11 @@ impl GateRequest {
                 let Some(owner) = principal.counter_owner() else {
                     return self.refuse(worker, now, &Refusal::OrganizationRequired, Some(&principal));
                 };
-                let whole = CountedRequest::new(owner, &charge.limit, charge.cost);
-                self.counting = Some(whole);
-                charge.cost = charge.cost.saturating_sub(whole.cost_in(self.counted_before));
+                let request = CountedRequest::new(owner, &charge.limit, charge.cost);
+                self.counting = Some(request);
+                charge.cost = charge.cost.saturating_sub(request.cost_in(self.counted_before));
                 let counted = Counting::begin(&worker.store, owner, charge, self.is_decided_again, now);
-                self.counted(worker, now, Box::new(principal), counted)
+                self.handle_count(worker, now, Box::new(principal), counted)
             }
             Err(refusal) => self.refuse_by_plan(worker, now, refusal, &principal),
         }
@@ -45,10 +45,10 @@ impl GateRequest {
             return self.refuse(worker, now, &Refusal::OrganizationRequired, Some(&principal));
         };
         let (request, read) = UsageRequest::begin(worker, &principal, owner, now);
-        self.read(worker, now, Box::new(principal), Box::new(request), read)
+        self.handle_usage_read(worker, now, Box::new(principal), Box::new(request), read)
     }
 
-    pub(super) fn read(
+    pub(super) fn handle_usage_read(
         &mut self,
         worker: &GateWorker,
         now: Micros,
@@ -63,17 +63,17 @@ impl GateRequest {
             }
             ReadProgress::Done(states) => {
                 request.add(states);
-                self.reports.push(worker.metrics.happened(GateEvent::UsageRead));
+                self.reports.push(worker.metrics.count_event(GateEvent::UsageRead));
                 Action::Reply(request.reply(worker, &principal, &self.context, now))
             }
             ReadProgress::Unavailable => {
-                self.reports.push(worker.metrics.happened(GateEvent::StoreFailed));
+                self.reports.push(worker.metrics.count_event(GateEvent::StoreFailed));
                 self.refuse(worker, now, &Refusal::StoreUnavailable, Some(&principal))
             }
         }
     }
 
-    pub(super) fn counted(
+    pub(super) fn handle_count(
         &mut self,
         worker: &mut GateWorker,
         now: Micros,
@@ -107,11 +107,11 @@ impl GateRequest {
             }
             Counted::Uncounted => {
                 let events = [GateEvent::StoreFailed, GateEvent::Uncounted];
-                self.reports.extend(events.map(|event| worker.metrics.happened(event)));
+                self.reports.extend(events.map(|event| worker.metrics.count_event(event)));
                 self.pass(worker, now, &principal, &LimitState::default())
             }
             Counted::Unavailable => {
-                self.reports.push(worker.metrics.happened(GateEvent::StoreFailed));
+                self.reports.push(worker.metrics.count_event(GateEvent::StoreFailed));
                 self.refuse(worker, now, &Refusal::StoreUnavailable, Some(&principal))
             }
         }
@@ -143,7 +143,7 @@ impl GateRequest {
         self.refuse(worker, now, &refusal, Some(principal))
     }
 
-    pub(super) fn confirming(
+    pub(super) fn handle_confirm_progress(
         &mut self,
         worker: &mut GateWorker,
         now: Micros,
@@ -175,7 +175,7 @@ impl GateRequest {
         principal: &Principal,
         state: &LimitState,
     ) -> Action {
-        self.reports.push(worker.metrics.decided(self.rule, GateDecision::Allowed));
+        self.reports.push(worker.metrics.count_decision(self.rule, GateDecision::Allowed));
         let mut forward = response::with_identity(worker, std::mem::take(&mut self.context), principal, now);
         if let Some(tightest) = tightest(&state.windows) {
             forward.respond_with = response::rate_limit(worker, &state.limit, tightest, now);
@@ -192,11 +192,11 @@ impl GateRequest {
         principal: Option<&Principal>,
     ) -> Action {
         if let Refusal::Auth(AuthError::Token(error)) = refusal {
-            self.reports.push(worker.metrics.happened(GateEvent::TokenRefused(error.code())));
+            self.reports.push(worker.metrics.count_event(GateEvent::TokenRefused(error.code())));
         }
         // The usage path is the gate's own, so there is no upstream to forward to.
         if worker.gate.shadow && !self.at_usage_path {
-            self.reports.push(worker.metrics.decided(self.rule, GateDecision::Shadowed));
+            self.reports.push(worker.metrics.count_decision(self.rule, GateDecision::Shadowed));
             return Action::Forward(match principal {
                 Some(principal) => {
                     response::with_identity(worker, std::mem::take(&mut self.context), principal, now)
@@ -204,7 +204,7 @@ impl GateRequest {
                 None => response::without_identity(std::mem::take(&mut self.context)),
             });
         }
-        self.reports.push(worker.metrics.decided(self.rule, refusal.decision()));
+        self.reports.push(worker.metrics.count_decision(self.rule, refusal.decision()));
         Action::Reply(response::refused(worker, &std::mem::take(&mut self.context), refusal, now))
     }
 }

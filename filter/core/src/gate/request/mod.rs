@@ -108,19 +108,21 @@ impl Machine for GateRequest {
     fn handle(&mut self, worker: &mut GateWorker, now: Micros, input: Input<'_>) -> Step {
         let stage = std::mem::replace(&mut self.stage, GateStage::Done);
         let action = match (stage, input) {
-            (GateStage::Header, Input::Head { headers, .. }) => self.arrive(worker, now, headers),
+            (GateStage::Header, Input::Head { headers, .. }) => self.handle_header(worker, now, headers),
             (GateStage::Redirect(headers), Input::Property(kept)) => {
                 self.counted_before = kept.and_then(CountedRequest::parse);
                 self.read_route(worker, now, headers)
             }
-            (GateStage::Route(headers), Input::Property(named)) => self.route(worker, now, &headers, named),
+            (GateStage::Route(headers), Input::Property(rule_name)) => {
+                self.select_rule(worker, now, &headers, rule_name)
+            }
             (GateStage::Token(authentication), Input::Verified(verification)) => {
                 let progress = authentication.verified(&mut worker.auth, verification, now);
-                self.authenticated(worker, now, progress)
+                self.handle_auth_progress(worker, now, progress)
             }
             (GateStage::Token(authentication), Input::InquiryStarted | Input::InquiryEnded) => {
                 let progress = authentication.next(&mut worker.auth, now);
-                self.authenticated(worker, now, progress)
+                self.handle_auth_progress(worker, now, progress)
             }
             (GateStage::Address(plan), Input::Property(address)) => {
                 match client_address::network(address, self.is_forwarded_with_port) {
@@ -130,15 +132,15 @@ impl Machine for GateRequest {
             }
             (GateStage::Store(principal, counting), input) => {
                 let counted = counting.advance(&worker.metrics, now, &input, &mut self.reports);
-                self.counted(worker, now, principal, counted)
+                self.handle_count(worker, now, principal, counted)
             }
             (GateStage::Usage(principal, request, reading), input) => {
                 let read = reading.advance(now, &input, &mut self.reports);
-                self.read(worker, now, principal, request, read)
+                self.handle_usage_read(worker, now, principal, request, read)
             }
             (GateStage::Confirm(confirming), input) => {
                 let progress = confirming.advance(worker, now, &input, &mut self.reports);
-                self.confirming(worker, now, progress)
+                self.handle_confirm_progress(worker, now, progress)
             }
             // An unexpected input changes nothing.
             (stage, _) => {
@@ -164,18 +166,18 @@ impl Machine for GateRequest {
 }
 
 impl GateRequest {
-    fn arrive(&mut self, worker: &mut GateWorker, now: Micros, headers: HeaderMap) -> Action {
+    fn handle_header(&mut self, worker: &mut GateWorker, now: Micros, headers: HeaderMap) -> Action {
         self.context = ResponseContext::new(worker, &headers);
         let path = path::without_query(headers.get(":path").unwrap_or_default());
-        let is = |own: &String| own.as_bytes() == path;
-        // If a header field overrides the path, an upstream may read another path than that filter.
-        if worker.gate.paths_of_others.iter().any(|other| other.is_of(path))
+        let is_path = |usage_path: &String| usage_path.as_bytes() == path;
+        // If a header field overrides the path, the upstream may serve another path than that filter does.
+        if worker.gate.paths_of_others.iter().any(|other| other.serves(path))
             && OverrideFields::read(&headers).repeat_path(&headers)
         {
             return self.pass_through();
         }
-        if worker.gate.usage_path.as_ref().is_some_and(is) {
-            return self.usage(worker, now, &headers);
+        if worker.gate.usage_path.as_ref().is_some_and(is_path) {
+            return self.handle_usage_request(worker, now, &headers);
         }
         if redirect::is_possible(&headers) {
             self.stage = GateStage::Redirect(headers);
@@ -187,22 +189,22 @@ impl GateRequest {
     /// Reads the rule that the route names, if routes may name rules.
     fn read_route(&mut self, worker: &mut GateWorker, now: Micros, headers: HeaderMap) -> Action {
         if !worker.gate.rules_by_route {
-            return self.route(worker, now, &headers, None);
+            return self.select_rule(worker, now, &headers, None);
         }
         self.stage = GateStage::Route(headers);
         Action::ReadProperty { path: ROUTE_RULE }
     }
 
-    fn route(
+    fn select_rule(
         &mut self,
         worker: &mut GateWorker,
         now: Micros,
         headers: &HeaderMap,
-        named: Option<&[u8]>,
+        rule_name: Option<&[u8]>,
     ) -> Action {
         let rules = RuleSet { rules: &worker.gate.rules, unmatched: worker.gate.unmatched };
         let overrides = OverrideFields::read(headers);
-        match rules.guard(named, headers, &overrides) {
+        match rules.guard(rule_name, headers, &overrides) {
             Guard::Rule(index, _) => self.rule = Some(index),
             Guard::Unmatched => match worker.gate.unmatched {
                 Unmatched::Pass => return self.pass_through(),
@@ -216,15 +218,15 @@ impl GateRequest {
             }
             Guard::UnknownRule => return self.refuse(worker, now, &Refusal::UnknownRule, None),
         }
-        // Browsers do not override the path or the method of a preflight, so a request that does is not one.
-        let is_plain = || overrides.repeat_path(headers) && overrides.repeat_method(headers);
-        if cors::is_preflight(headers) && is_plain() {
+        // Browsers override neither the path nor the method of a preflight. A request that does is no preflight.
+        let has_no_override = || overrides.repeat_path(headers) && overrides.repeat_method(headers);
+        if cors::is_preflight(headers) && has_no_override() {
             return self.pass_through();
         }
         self.authenticate(worker, now, headers)
     }
 
-    fn usage(&mut self, worker: &mut GateWorker, now: Micros, headers: &HeaderMap) -> Action {
+    fn handle_usage_request(&mut self, worker: &mut GateWorker, now: Micros, headers: &HeaderMap) -> Action {
         self.at_usage_path = true;
         match UsageRequestKind::classify(worker, headers, &self.context) {
             UsageRequestKind::Usage => self.authenticate(worker, now, headers),
@@ -238,10 +240,10 @@ impl GateRequest {
             self.is_forwarded_with_port = client_address::is_forwarded_with_port(headers);
         }
         let progress = Authentication::start(&mut worker.auth, headers, self.context.byte_len(), now);
-        self.authenticated(worker, now, progress)
+        self.handle_auth_progress(worker, now, progress)
     }
 
-    fn authenticated(
+    fn handle_auth_progress(
         &mut self,
         worker: &mut GateWorker,
         now: Micros,
@@ -259,12 +261,12 @@ impl GateRequest {
                 Action::StartInquiry { inquiry, callout: Box::new(callout) }
             }
             AuthProgress::Known(caller) => {
-                self.reports.push(worker.metrics.happened(GateEvent::CacheHit));
+                self.reports.push(worker.metrics.count_event(GateEvent::CacheHit));
                 let principal = principal(worker, caller, now);
                 self.decide(worker, now, principal)
             }
             AuthProgress::Verified(token) => {
-                self.reports.push(worker.metrics.happened(GateEvent::CacheMiss));
+                self.reports.push(worker.metrics.count_event(GateEvent::CacheMiss));
                 let caller = self.remember(worker, now, *token);
                 let principal = principal(worker, caller, now);
                 self.decide(worker, now, principal)
@@ -285,10 +287,10 @@ impl GateRequest {
     /// Caches the caller of a token that was just verified.
     fn remember(&mut self, worker: &mut GateWorker, now: Micros, token: VerifiedToken) -> Rc<Caller> {
         let (bytes, session) = token.into_parts();
-        let (caller, fault) = Caller::new(session, &worker.gate, &worker.plans);
-        if let Some(fault) = fault {
+        let (caller, error) = Caller::new(session, &worker.gate, &worker.plans);
+        if let Some(error) = error {
             let subject = caller.subject.as_ref();
-            self.reports.extend(fault.reports(&worker.metrics, &mut worker.reported, subject, now));
+            self.reports.extend(error.reports(&worker.metrics, &mut worker.reported, subject, now));
         }
         worker.auth.remember(&bytes, caller)
     }
@@ -296,10 +298,10 @@ impl GateRequest {
     /// Refuses an anonymous caller, who cannot be counted without an address, and logs an alarm once a
     /// minute.
     fn without_address(&mut self, worker: &mut GateWorker, now: Micros, error: AddressError) -> Action {
-        let (cause, cure) = error.cause_and_cure();
+        let (cause, remedy) = error.cause_and_remedy();
         if worker.reported.due(cause, now).is_some() {
-            let alarm = Alarm::warning(AlarmCode::AddressUnknown, format!("{cause}: {cure}"));
-            self.reports.push(alarm.with("cause", cause).with("cure", cure).into());
+            let alarm = Alarm::warning(AlarmCode::AddressUnknown, format!("{cause}: {remedy}"));
+            self.reports.push(alarm.with("cause", cause).with("cure", remedy).into());
         }
         self.refuse(worker, now, &Refusal::AddressUnknown(error), None)
     }
@@ -319,7 +321,7 @@ impl GateRequest {
     }
 }
 
-/// Returns the principal of a token's bearer, with the plan from Clerk's record if that is newer than the
+/// Returns the principal of a caller with a token, with the plan from Clerk's record if that is newer than the
 /// token.
 fn principal(worker: &GateWorker, caller: Rc<Caller>, now: Micros) -> Principal {
     let newer = |subject| worker.confirmed.newer_than(subject, caller.session.claims_read_at, now);

@@ -76,7 +76,7 @@ impl ApiRequest for RetrieveRecorded {
     }
 
     fn read(&self, _: &SyncSettings, outcome: &Outcome<'_>) -> Result<RecordedResponse, SyncError> {
-        let answer = StripeResponse::from_outcome(outcome, |body| {
+        let response = StripeResponse::from_outcome(outcome, |body| {
             let mut page = SubscriptionPage::of_one(body)?;
             Ok(match (page.unreadable.is_empty(), page.subscriptions.pop()) {
                 (false, _) => RecordedResponse::Unreadable,
@@ -84,7 +84,7 @@ impl ApiRequest for RetrieveRecorded {
                 (true, None) => RecordedResponse::Unknown,
             })
         });
-        Ok(object_in(RETRIEVE, answer.with_other_mode_missing())?.unwrap_or(RecordedResponse::Unknown))
+        Ok(object_in(RETRIEVE, response.with_other_mode_missing())?.unwrap_or(RecordedResponse::Unknown))
     }
 }
 
@@ -112,8 +112,8 @@ pub(crate) struct ListSubscriptions {
     after: Option<SubscriptionId>,
     /// The number of earlier pages.
     page: usize,
-    /// Whether a customer of the other mode counts as one without subscriptions. This is so only for
-    /// customers in Clerk's record. For a customer that the event names, it means that the API key is wrong.
+    /// Whether a customer of the other mode (test or live) counts as a customer without subscriptions. True for
+    /// customers in Clerk's record. If the event names such a customer, the API key is wrong.
     other_mode_is_empty: bool,
 }
 
@@ -125,20 +125,20 @@ pub(crate) enum NextPage {
     /// The request for the next page.
     List(ListSubscriptions),
     /// The customer has more subscriptions than Tollgate reads.
-    Cut,
+    Truncated,
 }
 
 impl NextPage {
     /// Returns whether the list has more pages than Tollgate reads.
     pub(crate) fn is_truncated(&self) -> bool {
-        matches!(self, NextPage::Cut)
+        matches!(self, NextPage::Truncated)
     }
 
     /// Returns the request for the next page, if any.
     pub(crate) fn request(self) -> Option<ListSubscriptions> {
         match self {
             NextPage::List(request) => Some(request),
-            NextPage::None | NextPage::Cut => None,
+            NextPage::None | NextPage::Truncated => None,
         }
     }
 }
@@ -154,7 +154,7 @@ impl ListSubscriptions {
         let page = self.page.saturating_add(1);
         match after {
             None => NextPage::None,
-            Some(_) if page >= PAGES_MAX => NextPage::Cut,
+            Some(_) if page >= PAGES_MAX => NextPage::Truncated,
             after => NextPage::List(ListSubscriptions { after, page, ..self }),
         }
     }

@@ -91,7 +91,7 @@ struct OwnClaims {
 
 impl OwnClaims {
     fn new(metadata: &Metadata, keys: &SubjectKeys, former: Option<FormerNote<'_>>) -> Self {
-        let is_former = |value: &str| former.is_some_and(|former| former.has(value));
+        let is_former = |value: &str| former.is_some_and(|former| former.contains(value));
         OwnClaims {
             by_merchant: named_by(metadata, keys, |value| !is_former(value)),
             by_former_note: named_by(metadata, keys, is_former),

@@ -69,14 +69,14 @@ impl<'a> FormerNote<'a> {
     }
 
     /// Returns whether this value under a configured key is part of the note, and not set by the merchant.
-    pub(crate) fn has(self, value: &str) -> bool {
+    pub(crate) fn contains(self, value: &str) -> bool {
         self.reference.is_none_or(|reference| reference.as_str() == value)
     }
 
     /// Returns the keys to remove with the note.
     fn keys<'k>(self, metadata: &Metadata, keys: &'k SubjectKeys) -> Vec<&'k str> {
         let is_noted = |key: &&String| {
-            metadata.get(key).is_some_and(|value| self.has(value) && Subject::parse(value).is_ok())
+            metadata.get(key).is_some_and(|value| self.contains(value) && Subject::parse(value).is_ok())
         };
         let noted = keys.organization.iter().chain(&keys.user).filter(is_noted);
         noted.map(String::as_str).chain([FORMER_MARK_KEY]).collect()
@@ -134,7 +134,7 @@ mod tests {
             ("a reference", vec![user, from("client_reference_id")], Ok(Some(reference))),
             ("nothing", vec![], Ok(None)),
             ("no subject", vec![from("session_metadata")], Ok(None)),
-            ("an emptied subject", vec![("tollgate_owner", ""), from("session_metadata")], Ok(None)),
+            ("an empty subject", vec![("tollgate_owner", ""), from("session_metadata")], Ok(None)),
             ("no source", vec![user], Err(OWNER_FROM_KEY)),
             ("another source", vec![user, from("subscription_metadata")], Err(OWNER_FROM_KEY)),
             ("another case", vec![user, from("Session_Metadata")], Err(OWNER_FROM_KEY)),

@@ -72,7 +72,7 @@ pub struct SourceLabels {
 pub struct VerifiedEvent {
     /// The event's id, which is the same in every delivery of the event.
     pub(crate) id: EventId,
-    /// When this delivery was signed.
+    /// The time at which this delivery was signed.
     pub(crate) signed_at: Micros,
     pub(crate) work: EventWork,
 }

@@ -85,10 +85,10 @@ fn what_a_session_names_is_recorded_at_stripe() {
             |object: &str| NotedOwner { object: object.into(), subject: Subject::parse("user_1").unwrap() };
         let names = [name("sub_1")];
         let dry_run = run(&mut model, Intent::DryRun);
-        assert_eq!((dry_run.names.as_slice(), model.written()), (&names[..], vec![]), "{option}");
+        assert_eq!((dry_run.noted_owners.as_slice(), model.written()), (&names[..], vec![]), "{option}");
         let applied = run(&mut model, Intent::Apply);
-        assert_eq!((applied.names.as_slice(), model.written().len()), (&names[..], 2), "{option}");
-        assert_eq!(run(&mut model, Intent::DryRun).names, [], "{option}");
+        assert_eq!((applied.noted_owners.as_slice(), model.written().len()), (&names[..], 2), "{option}");
+        assert_eq!(run(&mut model, Intent::DryRun).noted_owners, [], "{option}");
     }
 }
 

@@ -14,7 +14,7 @@ pub(crate) struct Clerk {
     pub(crate) subjects: BTreeMap<String, FakeSubject>,
     /// The item of each billing subscription that is not of the default plan.
     pub(crate) billing: BTreeMap<String, FakeItem>,
-    /// How many writes there were.
+    /// The number of writes.
     pub(crate) writes: usize,
 }
 
@@ -30,7 +30,7 @@ pub(crate) struct FakeItem {
     /// The slug, which is the plan's name.
     pub(crate) slug: &'static str,
     pub(crate) status: &'static str,
-    /// When its period ends, and since when it is past due if it is.
+    /// The end of its period, and the time since which it is past due, if it is.
     pub(crate) at_s: u64,
 }
 

@@ -20,13 +20,13 @@ pub(crate) struct Model {
     replica: Replica,
     /// The state that the command keeps for one configuration.
     pub(crate) command: SyncState,
-    /// How long each callout takes.
+    /// The duration of each callout.
     pub(crate) callout_takes: Duration,
     /// All callouts so far.
     pub(crate) callouts: Vec<Callout>,
-    /// How a callout ends instead of with the service's response, if it does.
+    /// The function that returns the result of a callout if it fails; `None` for the service's response.
     pub(crate) fails: fn(&Callout) -> Option<CalloutResult>,
-    /// How the body of a response is changed.
+    /// The function that changes the bodies of responses.
     pub(crate) rewrites: fn(String) -> String,
     /// The callouts that end in one way, and how.
     broken: Option<Broken>,

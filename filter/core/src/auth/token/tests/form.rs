@@ -1,4 +1,4 @@
-//! Cases of a token's outer form: its parts, their encoding, its header, its signature.
+//! Tests of a token's outer form: its parts, their encoding, its header, and its signature.
 
 use super::factory::{Draft, other_key, own_key, public, rules, verify_token};
 use super::{code_of, with_bytes, with_member};
@@ -9,7 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::json;
 
-/// The reason, the edit of a session token that would pass, and `ok` or the code of the refusal.
+/// A case: its description, the edit of a session token that would pass, and `ok` or the code of the refusal.
 type FormCase = (&'static str, fn(&mut Draft), &'static str);
 
 const PARTS: &[FormCase] = &[
@@ -23,21 +23,21 @@ const PARTS: &[FormCase] = &[
     ("a dot at the end", |t| t.afterwards = |x| x + ".", "malformed_token"),
     ("a dot at the front", |t| t.afterwards = |x| format!(".{x}"), "malformed_token"),
     ("three empty parts", |t| t.afterwards = |_| "..".to_owned(), "malformed_token"),
-    ("a blank at the end", |t| t.afterwards = |x| x + " ", "malformed_token"),
+    ("a space at the end", |t| t.afterwards = |x| x + " ", "malformed_token"),
     ("a newline at the end", |t| t.afterwards = |x| x + "\n", "malformed_token"),
-    ("a blank inside", |t| t.afterwards = |x| x.replacen('.', " .", 1), "malformed_token"),
-    ("quotes round it", |t| t.afterwards = |x| format!("\"{x}\""), "malformed_token"),
+    ("a space inside", |t| t.afterwards = |x| x.replacen('.', " .", 1), "malformed_token"),
+    ("quotes around it", |t| t.afterwards = |x| format!("\"{x}\""), "malformed_token"),
     ("percent-encoded dots", |t| t.afterwards = |x| x.replace('.', "%2E"), "malformed_token"),
     ("twice, with a comma", |t| t.afterwards = |x| format!("{x},{x}"), "malformed_token"),
     ("padding at the end", |t| t.afterwards = |x| x + "=", "malformed_token"),
-    ("right padding at the end", |t| t.afterwards = |x| x + "==", "malformed_token"),
+    ("the correct padding at the end", |t| t.afterwards = |x| x + "==", "malformed_token"),
     ("much padding at the end", |t| t.afterwards = |x| x + "======", "malformed_token"),
     ("padding of the claims", |t| t.afterwards = |x| last_dot_to(&x, "=."), "malformed_token"),
     ("padding of the header", |t| t.afterwards = |x| x.replacen('.', "==.", 1), "malformed_token"),
     ("the standard alphabet: +", |t| t.afterwards = |x| last_dot_to(&x, ".+"), "malformed_token"),
     ("the standard alphabet: /", |t| t.afterwards = |x| last_dot_to(&x, "./"), "malformed_token"),
     ("stray bits at the end of the signature", |t| t.afterwards = with_stray_bits, "malformed_token"),
-    ("a lone character more", |t| t.afterwards = |x| x + "AAA", "malformed_token"),
+    ("a length that no base64 text has", |t| t.afterwards = |x| x + "AAA", "malformed_token"),
     ("letters outside of ASCII", |t| t.afterwards = |x| x + "é", "malformed_token"),
     ("longer than any token", |t| t.claim("x", "x".repeat(8 * 1024)), "malformed_token"),
     ("an API key", |t| t.afterwards = |_| "ak_2abcDEF".to_owned(), "unsupported_token"),
@@ -53,7 +53,7 @@ const HEADER: &[FormCase] = &[
     ("typ null", |t| t.head("typ", json!(null)), "unsupported_token"),
     ("no alg", |t| t.head_without("alg"), "malformed_token"),
     ("alg null", |t| t.head("alg", json!(null)), "malformed_token"),
-    ("alg a list", |t| t.head("alg", json!(["RS256"])), "malformed_token"),
+    ("alg that is a list", |t| t.head("alg", json!(["RS256"])), "malformed_token"),
     ("alg none", |t| t.head("alg", "none"), "unsupported_token"),
     ("alg None", |t| t.head("alg", "None"), "unsupported_token"),
     (
@@ -99,7 +99,7 @@ const HEADER: &[FormCase] = &[
     ),
     ("kid twice", |t| t.raw_header = with_member(&t.header, r#""kid":"x""#), "malformed_token"),
     (
-        "a name twice further in",
+        "a duplicate name in a nested object",
         |t| t.raw_header = with_member(&t.header, r#""x":{"a":1,"a":1}"#),
         "malformed_token",
     ),
@@ -135,15 +135,15 @@ const HEADER: &[FormCase] = &[
     ("an unknown cat", |t| t.head("cat", "cl_B7d4PD444AAA"), "unsupported_token"),
     ("cat null", |t| t.head("cat", json!(null)), "malformed_token"),
     ("oiat", |t| t.head("oiat", 1_799_999_900), "ok"),
-    ("oiat no time", |t| t.head("oiat", "yesterday"), "malformed_token"),
+    ("oiat that is not a time", |t| t.head("oiat", "yesterday"), "malformed_token"),
     ("oiat beyond the range of dates", |t| t.head("oiat", -1e300), "malformed_token"),
     ("an unknown member", |t| t.head("x", json!({"y": []})), "ok"),
     ("a header that is a list", |t| t.header = json!([]), "malformed_token"),
     ("a header that is text", |t| t.header = json!("RS256"), "malformed_token"),
-    ("a header that is no JSON", |t| t.raw_header = Some(b"{alg:RS256}".to_vec()), "malformed_token"),
+    ("a header that is not JSON", |t| t.raw_header = Some(b"{alg:RS256}".to_vec()), "malformed_token"),
     ("an empty header", |t| t.raw_header = Some(Vec::new()), "malformed_token"),
     (
-        "a header of a byte order mark and JSON",
+        "a header with a byte order mark before the JSON",
         |t| {
             t.raw_header = with_bytes(&t.header, "{", b"\xef\xbb\xbf{");
         },
@@ -155,7 +155,7 @@ const HEADER: &[FormCase] = &[
         "malformed_token",
     ),
     (
-        "a header deeper than is read",
+        "a header that is nested deeper than the parser reads",
         |t| {
             t.raw_header = with_member(&t.header, &format!("\"x\":{}{}", "[".repeat(200), "]".repeat(200)));
         },
@@ -181,11 +181,11 @@ const SIGNATURE: &[FormCase] = &[
         },
         "unknown_key",
     ),
-    ("the signature of another key under the own kid", |t| t.key = other_key(), "signature_mismatch"),
+    ("the signature of another key under its own kid", |t| t.key = other_key(), "signature_mismatch"),
     ("an unknown kid", |t| t.head("kid", "ins_none"), "unknown_key"),
     ("an empty kid", |t| t.head("kid", ""), "unknown_key"),
     ("kid null", |t| t.head("kid", json!(null)), "malformed_token"),
-    ("kid a number", |t| t.head("kid", 1), "malformed_token"),
+    ("kid that is a number", |t| t.head("kid", 1), "malformed_token"),
     ("a kid that is a path", |t| t.head("kid", "../../dev/null"), "unknown_key"),
     ("no signature", |t| t.afterwards = |x| without_signature(&x), "signature_mismatch"),
     ("half a signature", |t| t.afterwards = |x| x.split_at(x.len() - 174).0.to_owned(), "signature_mismatch"),
@@ -220,7 +220,7 @@ fn a_key_from_a_pem_is_tried_for_any_kid() {
     let pem = own_key().public_pem();
     let keys = KeySet::new(pem::parse(&pem).unwrap());
     let mut draft = Draft::session();
-    draft.head("kid", "ins_whatever");
+    draft.head("kid", "ins_unknown");
     assert!(verify_token(draft.sign().as_bytes(), &keys, &rules()).is_ok());
     draft.key = other_key();
     let error = verify_token(draft.sign().as_bytes(), &keys, &rules()).unwrap_err();
@@ -242,8 +242,8 @@ fn without_signature(token: &str) -> String {
     format!("{}.", token.rsplit_once('.').unwrap().0)
 }
 
-/// Changes unused bits of the last character: of the last of 256 bytes' characters only two bits count, so
-/// that another character decodes to the same bytes.
+/// Changes unused bits of the last character. Of the last character of 256 bytes, only two bits count, so
+/// another character decodes to the same bytes.
 fn with_stray_bits(mut token: String) -> String {
     let last = token.pop().unwrap();
     assert!(matches!(last, 'A' | 'Q' | 'g' | 'w'), "the last character of 256 bytes: {last}");

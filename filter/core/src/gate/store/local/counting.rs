@@ -130,13 +130,13 @@ fn report_losses(metrics: &GateMetrics, callers: Callers, spent: &Spent, reports
             Callers::SignedIn => GateEvent::Evicted,
             Callers::Anonymous => GateEvent::AnonymousEvicted,
         };
-        reports.push(metrics.happened(event));
+        reports.push(metrics.count_event(event));
         let alarm = Alarm::warning(AlarmCode::CountersEvicted, detail);
         reports.push(alarm.with("counters_lost", spent.evicted).with("cure", detail).into());
     }
     if spent.unreadable {
         let detail = "another plugin writes to the shared data of this vm_id: give Tollgate one of its own";
-        reports.push(metrics.happened(GateEvent::StoreFailed));
+        reports.push(metrics.count_event(GateEvent::StoreFailed));
         let alarm = Alarm::error(AlarmCode::CountersUnreadable, detail);
         // How many counters the unreadable bucket had is unknown.
         reports.push(alarm.with("counters_lost", 0).with("cure", detail).into());

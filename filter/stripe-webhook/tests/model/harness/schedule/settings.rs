@@ -1,30 +1,29 @@
-//! The settings of a random schedule, chosen from its seed: how many subjects, how many failures, how much
-//! delay.
+//! The settings of a random schedule, chosen from its seed: the numbers of subjects, failures, and delays.
 
 use tollgate_fixtures::Random;
 
 /// The settings of a schedule.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ScheduleSettings {
-    /// How many subjects there are: the fewer, the more meets in one record.
+    /// The number of subjects. The fewer there are, the more writes of one record collide.
     pub(crate) subjects: usize,
-    /// How many changes there are at Stripe or Clerk.
+    /// The number of changes at Stripe or Clerk.
     pub(crate) changes: usize,
-    /// How many callouts fail.
+    /// The share of callouts that fail.
     pub(crate) fault_percent: usize,
-    /// How many events are delivered twice.
+    /// The share of events that are delivered twice.
     pub(crate) duplicate_percent: usize,
-    /// How many deliveries are delayed just before they write, while others overtake them.
+    /// The share of deliveries that are delayed just before they write, while others overtake them.
     pub(crate) late_write_percent: usize,
-    /// How many are aborted right after a write, before they check.
+    /// The share of deliveries that are aborted right after a write, before they check it.
     pub(crate) abort_after_write_percent: usize,
-    /// It begins with a listed customer whose subscription has ended.
+    /// Whether the schedule begins with a listed customer whose subscription has ended.
     pub(crate) begins_with_an_ended_customer: bool,
-    /// How many of the changes are that other code empties a list of customers.
+    /// The share of changes in which other code empties a list of customers.
     pub(crate) emptied_list_percent: usize,
-    /// The first subject has as many customers as are listed, before anything else happens.
+    /// Whether the schedule begins with a subject whose list of customers is full.
     pub(crate) begins_with_a_full_list: bool,
-    /// Subscriptions have many items, and some sell what maps to nothing.
+    /// Whether subscriptions have many items, some with a price that maps to no plan.
     pub(crate) unusual_items: bool,
 }
 

@@ -20,15 +20,16 @@ use tollgate_driver::memory::SharedData;
 use tollgate_fixtures::Random;
 
 const SCHEDULES: u64 = 500;
-/// How many deliveries are in progress at once.
+/// The number of deliveries in progress at once.
 const RUNNING_MAX: usize = 4;
-/// How many steps with failures a schedule has, and how many without to finish all deliveries.
+/// The number of steps with failures in a schedule.
 const FAULTY_STEPS: usize = 120;
+/// The maximum number of steps without failures, in which all deliveries must end.
 const STEPS_MAX: usize = 6_000;
-/// How much later a retry is signed.
+/// The time between a delivery and its retry, in seconds.
 const RETRY_AFTER_S: u64 = 62;
 
-/// Which documents the replicas have.
+/// The documents of the replicas.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Documents {
     /// All read both sources.
