@@ -7,7 +7,7 @@ use std::process::Command;
 use tollgate_tests::install::modules::inner_command;
 use tollgate_tests::install::workspace;
 
-/// How long each target runs.
+/// The duration of each target's run.
 const EACH_S: u32 = 4;
 
 /// The compiler flags that libFuzzer needs, as cargo-fuzz sets them. Without the address sanitizer, which

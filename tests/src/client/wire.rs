@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::net::tcp::OwnedReadHalf;
 
-/// How long a test waits for a response before it fails.
+/// The time for which a test waits for a response before it fails.
 const WAIT_MAX: Duration = Duration::from_secs(60);
 
 /// A response as received.

@@ -11,7 +11,7 @@ use tollgate_fixtures::Random;
 
 use crate::fakes::server::{FakeResponse, Request};
 
-/// How long a test waits at a [`HoldPoint`] before it fails.
+/// The time for which a test waits at a [`HoldPoint`] before it fails.
 const WAIT_MAX: Duration = Duration::from_secs(20);
 
 /// A condition on requests. Every part that is set must hold.

@@ -260,5 +260,5 @@ fn configured(standalone: Standalone) -> Standalone {
             {"name": "me", "path_prefix": "/me"},
         ]));
     });
-    standalone.reloadable().answering_itself()
+    standalone.reloadable().with_direct_responses()
 }

@@ -78,7 +78,7 @@ impl fmt::Display for Tally {
     }
 }
 
-/// How long an attacker waits for a response. Most attacks are not meant to get one.
+/// The time for which an attacker waits for a response. Most attacks are not meant to get one.
 const ATTACK_MAX: Duration = Duration::from_secs(5);
 
 /// Returns `len` random bytes.

@@ -19,7 +19,7 @@ const FIELD_BYTES: usize = 3_400;
 /// The number of times that a stream repeats the field: 58 KB of header fields, which the shipped
 /// configurations allow.
 const REPEATED: usize = 17;
-/// How long an attack keeps its connections open.
+/// The time for which an attack keeps its connections open.
 const HELD: Duration = Duration::from_secs(2);
 
 /// Returns a well-formed `stripe-signature` with the current time and a wrong signature.

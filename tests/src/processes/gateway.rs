@@ -47,12 +47,12 @@ const BILLING: &str = "billing";
 /// The origin of the application in the shipped document: the authorized party of its tokens.
 pub const APPLICATION: &str = "https://app.example.com";
 
-/// How Envoy's log reports a VM that crashed: `Function: proxy_on_request_headers failed: Uncaught
-/// RuntimeError: …`.
+/// The text by which Envoy's log reports a VM that crashed: `Function: proxy_on_request_headers failed:
+/// Uncaught RuntimeError: …`.
 const VM_FAILURE: &str = " failed: Uncaught ";
 
-/// How the log reports a panic of the dynamic module, also of one outside of a request, which no metric
-/// counts.
+/// The text by which the log reports a panic of the dynamic module, even outside of a request, where no metric
+/// counts it.
 const MODULE_PANIC: &str = r#""cause":"a panic""#;
 
 /// A running gateway with its upstream and the fakes that it calls.
@@ -74,7 +74,8 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// Starts a gateway. `edit` changes the shipped configuration, in which everything is connected already.
+    /// Starts a gateway. `edit` changes the shipped configuration, whose clusters, keys, and secrets are
+    /// already set.
     ///
     /// # Panics
     /// If a part of it does not start, with the reason.
@@ -114,7 +115,7 @@ impl Gateway {
     ) -> Gateway {
         let (stripe, clerk) = (FakeStripe::start().await, FakeClerk::start().await);
         let backend = Backend::start().await;
-        let standalone = edit(wired_with(shipped, sections, &backend, &stripe, &clerk));
+        let standalone = edit(connected_with(shipped, sections, &backend, &stripe, &clerk));
         Self::start_standalone(stripe, clerk, backend, standalone).await
     }
 
@@ -128,7 +129,7 @@ impl Gateway {
         edit: impl FnOnce(Standalone) -> Standalone,
     ) -> Gateway {
         let backend = Backend::start().await;
-        let standalone = edit(wired(&backend, &stripe, &clerk));
+        let standalone = edit(connected(&backend, &stripe, &clerk));
         Self::start_standalone(stripe, clerk, backend, standalone).await
     }
 
@@ -227,7 +228,7 @@ impl Gateway {
     /// # Panics
     /// If it does not start.
     pub async fn replica(&self, edit: impl FnOnce(Standalone) -> Standalone) -> Envoy {
-        edit(wired(&self.backend, &self.stripe, &self.clerk)).without_unconfigured_filters().start().await
+        edit(connected(&self.backend, &self.stripe, &self.clerk)).without_unconfigured_filters().start().await
     }
 
     /// Starts another replica with the billing endpoints.
@@ -236,7 +237,7 @@ impl Gateway {
     /// If it does not start.
     pub async fn replica_with_billing(&self, edit: impl FnOnce(Standalone) -> Standalone) -> Envoy {
         let shipped = Standalone::load();
-        let standalone = edit(wired_with(shipped, &[BILLING], &self.backend, &self.stripe, &self.clerk));
+        let standalone = edit(connected_with(shipped, &[BILLING], &self.backend, &self.stripe, &self.clerk));
         standalone.without_unconfigured_filters().start().await
     }
 
@@ -266,7 +267,7 @@ impl Gateway {
         [0, 1].map(|worker| stats.value(&name(worker)))
     }
 
-    /// Allows VMs to crash and the dynamic module to panic from now on, for tests of that.
+    /// Allows VMs to crash and the dynamic module to panic from now on, for tests of crashes.
     pub fn allow_crashes(&self) {
         self.allows_crashes.store(true, Ordering::Relaxed);
     }
@@ -274,7 +275,7 @@ impl Gateway {
     /// Fails the test if a VM has crashed or the dynamic module has panicked since the start.
     ///
     /// # Panics
-    /// In that case, with what Envoy counted or logged.
+    /// If one has, with the count or the log line.
     pub async fn require_no_crash(&self) {
         let stats = self.envoy.stats().await;
         for filter in FILTERS {
@@ -348,13 +349,13 @@ impl SharedGateway {
 
 /// Returns the shipped configuration without the [`OPTIONAL`] sections, with every cluster, key and secret
 /// set.
-fn wired(backend: &Backend, stripe: &FakeStripe, clerk: &FakeClerk) -> Standalone {
-    wired_with(Standalone::load(), &[], backend, stripe, clerk)
+fn connected(backend: &Backend, stripe: &FakeStripe, clerk: &FakeClerk) -> Standalone {
+    connected_with(Standalone::load(), &[], backend, stripe, clerk)
 }
 
 /// Returns a shipped configuration with these of the [`OPTIONAL`] sections, with every cluster, key and
 /// secret set.
-fn wired_with(
+fn connected_with(
     shipped: Standalone,
     sections: &[&str],
     backend: &Backend,

@@ -1,5 +1,5 @@
-//! Shell blocks: bash can parse them, and every program in them is a known one: of the system, named by a
-//! page, or of this repository. Workflows and scripts are checked in the same way.
+//! Checks of shell blocks, workflows, and scripts: bash can parse them, and every program in them is known,
+//! because it is part of the system, a page describes its installation, or it is part of this repository.
 
 use crate::code::{nodes, with_tree};
 use crate::pages::Block;
@@ -61,15 +61,15 @@ const PROGRAMS: [&str; 50] = [
     "xargs",
 ];
 
-/// Cargo's own commands.
+/// The subcommands that Cargo has without aliases.
 const CARGO: [&str; 7] = ["bench", "build", "clippy", "doc", "fmt", "install", "test"];
 
-/// Commands of cargo that a page or a workflow installs.
+/// Subcommands of Cargo that a page or a workflow installs.
 const INSTALLED: [&str; 2] = ["deny", "fuzz"];
 
 /// Checks a block without running it.
 pub fn check(block: &Block) -> Result<(), String> {
-    syntax(&block.text)?;
+    check_syntax(&block.text)?;
     let commands = with_tree(&tree_sitter_bash::LANGUAGE.into(), &block.text, |root| {
         let commands =
             nodes(root).into_iter().filter(|node| ["command", "declaration_command"].contains(&node.kind()));
@@ -89,7 +89,7 @@ pub fn check_console(block: &Block) -> Result<(), String> {
     check(&Block { text: commands.join("\n"), ..block.clone() })
 }
 
-fn syntax(text: &str) -> Result<(), String> {
+fn check_syntax(text: &str) -> Result<(), String> {
     let mut bash = Command::new("bash");
     let out =
         bash.args(["-n", "-c", text]).stdin(Stdio::null()).output().map_err(|e| format!("no bash: {e}"))?;

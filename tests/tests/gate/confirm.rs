@@ -1,5 +1,5 @@
-//! Clerk's own record before a refusal: an upgrade counts at once, a flood causes few calls, and failures of
-//! Clerk neither delay permitted requests nor grant anything.
+//! Tests of the check of Clerk's own record before a refusal: an upgrade counts at once, many refused requests
+//! cause few calls, and failures of Clerk neither delay permitted requests nor grant anything.
 
 use crate::shared::{with_rules, yaml};
 use reqwest::Response;
@@ -15,14 +15,15 @@ use tollgate_tests::fakes::stripe::model::{Customer, Price, Subscription};
 use tollgate_tests::processes::envoy::Standalone;
 use tollgate_tests::processes::gateway::Gateway;
 
-/// Calls about one subject: two at once, and one more after each of these intervals.
-const SUBJECT_EVERY: Duration = Duration::from_secs(10);
-/// Calls of the process: so many at once, and one more after each of these intervals.
-const PROCESS_AT_ONCE: usize = 100;
-const PROCESS_EVERY: Duration = Duration::from_millis(50);
+/// The interval after which Clerk may be called again about one subject. The first two calls may be at once.
+const SUBJECT_CALL_INTERVAL: Duration = Duration::from_secs(10);
+/// The number of calls that the process may make at once.
+const PROCESS_CALLS_AT_ONCE: usize = 100;
+/// The interval after which the process may make another call.
+const PROCESS_CALL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Configures the longest timeout, so that a slow machine does not look like a failure of Clerk.
-fn confirming(standalone: Standalone) -> Standalone {
+/// Configures the longest timeout, so that a slow machine is not mistaken for a failure of Clerk.
+fn with_long_timeout(standalone: Standalone) -> Standalone {
     with_timeout(standalone, 8000)
 }
 
@@ -43,7 +44,7 @@ fn calls_about(gateway: &Gateway, user: &str) -> usize {
 
 #[tokio::test]
 async fn an_upgrade_counts_on_the_next_request_with_the_same_token() {
-    let gateway = Gateway::start(confirming).await;
+    let gateway = Gateway::start(with_long_timeout).await;
     gateway.clerk.put_user(User::new("user_ada").public_metadata(json!({"plan": "free"})));
     gateway.stripe.put(Price::new("price_123"));
     gateway.stripe.put(Customer::new("cus_ada"));
@@ -78,7 +79,7 @@ async fn an_upgrade_counts_on_the_next_request_with_the_same_token() {
     }
     assert_eq!(calls_about(&gateway, "user_ada"), 1, "one response serves all of them");
 
-    let replica = gateway.replica(confirming).await;
+    let replica = gateway.replica(with_long_timeout).await;
     let client = reqwest::Client::builder().no_proxy().build().expect("a client");
     let response = client.get(replica.url("/reports")).bearer_auth(&stale).send().await.expect("a response");
     assert_eq!(response.status(), 200, "on another replica too");
@@ -99,21 +100,21 @@ async fn an_upgrade_counts_on_the_next_request_with_the_same_token() {
 async fn a_flood_of_refused_requests_calls_clerk_only_as_often_as_documented() {
     const REQUESTS: usize = 150;
     const USERS: usize = 150;
-    let gateway = Gateway::start(confirming).await;
+    let gateway = Gateway::start(with_long_timeout).await;
     gateway.clerk.put_user(User::new("user_flood").public_metadata(json!({"plan": "free"})));
     let started = Instant::now();
     let token = gateway.token("user_flood", "free");
     flood(&gateway, (0..REQUESTS).map(|_| token.clone())).await;
     let calls = calls_about(&gateway, "user_flood");
-    let most = 2 + per(SUBJECT_EVERY, started.elapsed());
-    assert!((1..=most).contains(&calls), "{calls} calls about one user, {most} allowed");
+    let calls_max = 2 + intervals_started(SUBJECT_CALL_INTERVAL, started.elapsed());
+    assert!((1..=calls_max).contains(&calls), "{calls} calls about one user, {calls_max} allowed");
 
     let name = |number| format!("user_many{number}");
     (0..USERS).for_each(|number| gateway.clerk.put_user(User::new(&name(number))));
     flood(&gateway, (0..USERS).map(|number| gateway.token(&name(number), "free"))).await;
     let calls = gateway.clerk.log().count(&any());
-    let most = PROCESS_AT_ONCE + per(PROCESS_EVERY, started.elapsed());
-    assert!(calls <= most, "{calls} calls in total, {most} allowed");
+    let calls_max = PROCESS_CALLS_AT_ONCE + intervals_started(PROCESS_CALL_INTERVAL, started.elapsed());
+    assert!(calls <= calls_max, "{calls} calls in total, {calls_max} allowed");
     let stats = gateway.envoy.stats().await;
     assert_eq!(stats.plugin("tollgate.gate.confirm.asked"), calls as u64);
     assert!(stats.plugin("tollgate.gate.confirm.limited") > 0);
@@ -132,14 +133,14 @@ async fn flood(gateway: &Gateway, tokens: impl Iterator<Item = String>) {
     }
 }
 
-/// Returns how many intervals have started in that time.
-fn per(interval: Duration, elapsed: Duration) -> usize {
+/// Returns the number of intervals that have started in the time `elapsed`.
+fn intervals_started(interval: Duration, elapsed: Duration) -> usize {
     usize::try_from(elapsed.as_millis() / interval.as_millis()).expect("few") + 1
 }
 
 #[tokio::test]
 async fn permitted_requests_never_wait_for_clerk() {
-    let gateway = Gateway::start(confirming).await;
+    let gateway = Gateway::start(with_long_timeout).await;
     gateway.clerk.put_user(User::new("user_slow").public_metadata(json!({"plan": "pro"})));
     let silent = HoldPoint::new();
     gateway.clerk.faults().always(any(), Fault::HoldResponse(silent.clone()));
@@ -170,10 +171,10 @@ async fn failures_of_clerk_grant_nothing_and_are_not_cached() {
         ("half a response", Fault::ResetMidBody),
         ("no response in time", Fault::HoldRequest(HoldPoint::new())),
         ("a response without the record", Fault::status(200, &json!({}))),
-        ("a response about another user", Fault::status(200, &pro_record("user_else"))),
+        ("a response about another user", Fault::status(200, &pro_record("user_other"))),
     ];
     for (number, (why, fault)) in failures.into_iter().enumerate() {
-        let user = format!("user_trouble{number}");
+        let user = format!("user_failure{number}");
         gateway.clerk.put_user(User::new(&user).public_metadata(json!({"plan": "pro"})));
         gateway.clerk.faults().clear();
         gateway.clerk.faults().next(1, any(), fault);
@@ -193,7 +194,7 @@ async fn failures_of_clerk_grant_nothing_and_are_not_cached() {
 #[tokio::test]
 async fn an_upgrade_at_clerk_billing_counts_with_the_same_token() {
     let gateway = Gateway::start(|standalone| {
-        confirming(standalone).document(|document| {
+        with_long_timeout(standalone).document(|document| {
             let claims = json!({"user": ["public_metadata.plan", "clerk_billing"]});
             document["plan_gate"]["plan_claims"] = yaml(claims);
         })

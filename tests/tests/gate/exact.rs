@@ -52,7 +52,7 @@ async fn ask(mut connection: TcpStream, request: Arc<[u8]>) -> (TcpStream, Vec<u
 #[tokio::test(flavor = "multi_thread")]
 async fn sixty_four_concurrent_clients_get_exactly_the_plans_limit() {
     // Envoy itself responds, so that the clients meet in the gate and do not queue at the upstream.
-    let gateway = Gateway::start(|standalone| with_rules(standalone).answering_itself()).await;
+    let gateway = Gateway::start(|standalone| with_rules(standalone).with_direct_responses()).await;
     let refused = CLIENTS * REQUESTS_EACH - 100;
     let mut connections = Vec::new();
     for _ in 0..CLIENTS {

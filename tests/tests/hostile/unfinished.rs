@@ -24,7 +24,7 @@ const SETTLED: Duration = Duration::from_secs(2);
 
 #[tokio::test]
 async fn the_memory_of_unfinished_requests_is_bounded_and_released() {
-    let gateway = Gateway::start(|shipped| shipped.answering_itself()).await;
+    let gateway = Gateway::start(|shipped| shipped.with_direct_responses()).await;
     let address = gateway.envoy.address();
     let memory = || resident_bytes(gateway.envoy.process_id());
     let connections = STREAMS.div_ceil(STREAMS_MAX);

@@ -14,7 +14,7 @@ use tollgate_tests::processes::gateway::Gateway;
 const REQUESTS_MIN: usize = 300;
 /// Header fields that Envoy sets from its clock.
 const OF_THE_CLOCK: [&str; 2] = ["date", "x-envoy-upstream-service-time"];
-/// How late the log and the counters may be.
+/// The delay after which the log and the counters must be complete.
 const POLLS_MAX: usize = 100;
 
 /// Starts a gateway of a build with the users and prices of the corpus.

@@ -12,7 +12,7 @@ use tollgate_tests::processes::gateway::{APPLICATION, WEBHOOK_PATH, WEBHOOK_SECR
 /// The users whose requests the corpus has.
 pub const USERS: [&str; 3] = ["user_free", "user_pro", "user_buyer"];
 
-/// How many requests have random header fields and bodies.
+/// The number of requests with random header fields and bodies.
 const RANDOM_REQUESTS: usize = 100;
 /// The seed of the random requests.
 const SEED: u64 = 17;

@@ -1,7 +1,7 @@
 //! The service or its Redis stops under load: requests are allowed or refused as configured, and counting
 //! resumes afterwards.
 
-use crate::fleet::{Fleet, Reply, client, get};
+use crate::fleet::{Fleet, GateResponse, client, get};
 use serde_norway::Value;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::JoinSet;
@@ -29,7 +29,7 @@ fn allow(store: &mut Value) {
 
 /// Clients that send requests to both Envoys until this is dropped.
 struct Load {
-    replies: UnboundedReceiver<Reply>,
+    replies: UnboundedReceiver<GateResponse>,
     _clients: JoinSet<()>,
 }
 
@@ -49,12 +49,12 @@ impl Load {
         Load { replies, _clients: clients.collect() }
     }
 
-    async fn next(&mut self) -> Reply {
+    async fn next(&mut self) -> GateResponse {
         self.replies.recv().await.expect("the clients run")
     }
 
     /// Waits until [`IN_A_ROW`] replies in a row fulfil `now`. Until then, replies may also fulfil `before`.
-    async fn until_all(&mut self, now: fn(&Reply) -> bool, before: fn(&Reply) -> bool) {
+    async fn until_all(&mut self, now: fn(&GateResponse) -> bool, before: fn(&GateResponse) -> bool) {
         let mut in_a_row = 0;
         while in_a_row < IN_A_ROW {
             let reply = self.next().await;
@@ -64,22 +64,22 @@ impl Load {
     }
 }
 
-fn counted(reply: &Reply) -> bool {
-    reply.status == 200 && reply.quota.is_some()
+fn counted(reply: &GateResponse) -> bool {
+    reply.status == 200 && reply.ratelimit.is_some()
 }
 
-fn uncounted(reply: &Reply) -> bool {
-    reply.status == 200 && reply.quota.is_none()
+fn uncounted(reply: &GateResponse) -> bool {
+    reply.status == 200 && reply.ratelimit.is_none()
 }
 
-fn unavailable(reply: &Reply) -> bool {
+fn unavailable(reply: &GateResponse) -> bool {
     reply.status == 503 && reply.code.as_deref() == Some("store_unavailable")
 }
 
 /// Breaks the counter store under load, checks the replies, repairs it, and checks that counting resumes.
 async fn survives(
     edit: fn(&mut Value),
-    without: fn(&Reply) -> bool,
+    without: fn(&GateResponse) -> bool,
     breaks: impl AsyncFnOnce(&mut Ratelimit),
     repairs: impl AsyncFnOnce(&mut Ratelimit),
 ) {

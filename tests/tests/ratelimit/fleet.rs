@@ -8,8 +8,8 @@ use tollgate_tests::processes::envoy::{Envoy, Standalone};
 use tollgate_tests::processes::gateway::Gateway;
 use tollgate_tests::processes::ratelimit::{Ratelimit, counting_at};
 
-/// Timeout for the service. Long, since test machines are busy, and after the timeout `on_error` applies,
-/// which another test covers.
+/// The timeout of calls to the service. It is long, because test machines are busy and `on_error` would apply
+/// after the timeout. Another test covers that.
 pub const STORE_TIMEOUT_MS: u64 = 5_000;
 
 /// Two Envoys in front of one upstream, and the service and Redis in which both count.
@@ -18,16 +18,16 @@ pub struct Fleet {
     pub replica: Envoy,
     pub ratelimit: Ratelimit,
     client: reqwest::Client,
-    turn: AtomicUsize,
+    requests_sent: AtomicUsize,
 }
 
-/// A response, as far as the tests read it.
+/// The parts of a response that the tests read.
 #[derive(Debug)]
-pub struct Reply {
+pub struct GateResponse {
     pub status: u16,
     pub code: Option<String>,
     /// The header field `ratelimit`.
-    pub quota: Option<String>,
+    pub ratelimit: Option<String>,
 }
 
 impl Fleet {
@@ -39,25 +39,25 @@ impl Fleet {
     /// `plan_gate.store.ratelimit`.
     pub async fn with(edit: fn(&mut Value)) -> Fleet {
         let ratelimit = Ratelimit::start().await;
-        let at = ratelimit.address();
+        let address = ratelimit.address();
         let edit = |store: &mut Value| {
             store["timeout_ms"] = STORE_TIMEOUT_MS.into();
             edit(store);
         };
-        let gateway = Gateway::start(|standalone| counting(at, standalone, edit)).await;
-        let replica = gateway.replica(|standalone| counting(at, standalone, edit)).await;
-        Fleet { gateway, replica, ratelimit, client: client(), turn: AtomicUsize::new(0) }
+        let gateway = Gateway::start(|standalone| with_plans_and_store(address, standalone, edit)).await;
+        let replica = gateway.replica(|standalone| with_plans_and_store(address, standalone, edit)).await;
+        Fleet { gateway, replica, ratelimit, client: client(), requests_sent: AtomicUsize::new(0) }
     }
 
     /// Sends a request to one of the two Envoys in turn.
-    pub async fn get(&self, path: &str, token: &str) -> Reply {
+    pub async fn get(&self, path: &str, token: &str) -> GateResponse {
         let envoys = [&self.gateway.envoy, &self.replica];
-        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
-        get(&self.client, &envoys[turn % envoys.len()].url(path), token).await
+        let sent = self.requests_sent.fetch_add(1, Ordering::Relaxed);
+        get(&self.client, &envoys[sent % envoys.len()].url(path), token).await
     }
 
-    /// Sends this many requests, one after the other. Returns the number of those that were served.
-    pub async fn served(&self, requests: usize, path: &str, token: &str) -> usize {
+    /// Sends `requests` requests, one after the other. Returns the number of those that were served.
+    pub async fn count_served(&self, requests: usize, path: &str, token: &str) -> usize {
         let mut served = 0;
         for _ in 0..requests {
             served += usize::from(self.get(path, token).await.status == 200);
@@ -88,18 +88,23 @@ pub fn client() -> reqwest::Client {
 }
 
 /// Sends a request.
-pub async fn get(client: &reqwest::Client, url: &str, token: &str) -> Reply {
+pub async fn get(client: &reqwest::Client, url: &str, token: &str) -> GateResponse {
     let response = client.get(url).bearer_auth(token).send().await.expect("a response");
-    let quota = response.headers().get("ratelimit").map(|value| value.to_str().expect("ASCII").to_owned());
+    let ratelimit =
+        response.headers().get("ratelimit").map(|value| value.to_str().expect("ASCII").to_owned());
     let status = response.status().as_u16();
     let body: Option<serde_json::Value> = response.json().await.ok();
     let code = body.and_then(|body| body["code"].as_str().map(str::to_owned));
-    Reply { status, code, quota }
+    GateResponse { status, code, ratelimit }
 }
 
-/// Returns the shipped configuration with the plans of these tests and the store at that address. Envoy
-/// itself responds, so that no upstream limits the requests.
-pub fn counting(at: SocketAddr, standalone: Standalone, edit: impl FnOnce(&mut Value)) -> Standalone {
+/// Returns the shipped configuration with the plans of these tests and the rate limit service at `address` as
+/// the store. Envoy itself responds, so that no upstream slows the requests.
+pub fn with_plans_and_store(
+    address: SocketAddr,
+    standalone: Standalone,
+    edit: impl FnOnce(&mut Value),
+) -> Standalone {
     let yaml = |value| serde_norway::to_value(value).expect("JSON is YAML");
     let standalone = standalone.document(|document| {
         document["plans"] = yaml(json!([
@@ -121,5 +126,5 @@ pub fn counting(at: SocketAddr, standalone: Standalone, edit: impl FnOnce(&mut V
         ]));
         document["plan_gate"]["usage_path"] = "/usage".into();
     });
-    counting_at(at, standalone.answering_itself(), edit)
+    counting_at(address, standalone.with_direct_responses(), edit)
 }

@@ -14,9 +14,9 @@ async fn a_subject_far_over_its_limit_costs_few_calls_and_can_upgrade() {
     within_one_window(DAY_S).await;
     let fleet = Fleet::start().await;
     let free = fleet.gateway.token("user_hammer", "free");
-    assert_eq!(fleet.served(20, "/ask", &free).await, 5);
+    assert_eq!(fleet.count_served(20, "/ask", &free).await, 5);
     let before = fleet.calls().await;
-    assert_eq!(fleet.served(1_000, "/ask", &free).await, 0);
+    assert_eq!(fleet.count_served(1_000, "/ask", &free).await, 0);
     let calls = fleet.calls().await - before;
     assert!(calls <= 2 * CALLS_MAX, "{calls} calls for a thousand refusals");
     let pro = fleet.gateway.token("user_hammer", "pro");
@@ -29,7 +29,7 @@ async fn a_subject_far_over_its_limit_costs_few_calls_and_can_upgrade() {
         (6..=9).contains(&used),
         "five with the old plan, one now, and at most one more for each worker: {used}"
     );
-    assert_eq!(fleet.served(30, "/ask", &pro).await as u64, 20 - used);
+    assert_eq!(fleet.count_served(30, "/ask", &pro).await as u64, 20 - used);
 }
 
 #[tokio::test]
@@ -37,8 +37,8 @@ async fn a_cheaper_request_that_still_fits_is_served() {
     within_one_window(DAY_S).await;
     let fleet = Fleet::start().await;
     let free = fleet.gateway.token("user_pairs", "free");
-    assert_eq!(fleet.served(50, "/pair", &free).await, 2, "4 of 5");
-    assert_eq!(fleet.served(20, "/ask", &free).await, 1, "the fifth");
+    assert_eq!(fleet.count_served(50, "/pair", &free).await, 2, "4 of 5");
+    assert_eq!(fleet.count_served(20, "/ask", &free).await, 1, "the fifth");
 }
 
 #[tokio::test]
@@ -46,7 +46,7 @@ async fn requests_refused_by_the_minute_do_not_count_in_the_month() {
     within_one_window(60).await;
     let fleet = Fleet::start().await;
     let free = fleet.gateway.token("user_poller", "free");
-    assert_eq!(fleet.served(400, "/burst", &free).await, 10);
+    assert_eq!(fleet.count_served(400, "/burst", &free).await, 10);
     let usage = fleet.gateway.get("/usage").bearer_auth(&free).send().await.expect("a response");
     let usage: serde_json::Value = usage.json().await.expect("JSON");
     let month = &usage["limits"]["bursts"][1];

@@ -1,17 +1,18 @@
 //! The store's address has no working rate limit service: the gate decides before the timeout, and logs the
 //! cause.
 
-use crate::fleet::{STORE_TIMEOUT_MS, client, counting, get};
+use crate::fleet::{STORE_TIMEOUT_MS, client, get, with_plans_and_store};
 use std::net::SocketAddr;
 use tokio::net::TcpListener;
 use tollgate_tests::processes::gateway::Gateway;
 use tollgate_tests::processes::ratelimit::Ratelimit;
 
 /// Checks that a gate with its store at this address refuses requests, and that the log contains `cause`.
-async fn refuses_because(at: SocketAddr, cause: &str) {
-    let gateway =
-        Gateway::start(|standalone| counting(at, standalone, |store| store["on_error"] = "deny".into()))
-            .await;
+async fn refuses_because(address: SocketAddr, cause: &str) {
+    let gateway = Gateway::start(|standalone| {
+        with_plans_and_store(address, standalone, |store| store["on_error"] = "deny".into())
+    })
+    .await;
     let token = gateway.token("user_1", "free");
     for path in ["/ask", "/pair", "/burst", "/usage"] {
         let reply = get(&client(), &gateway.envoy.url(path), &token).await;
@@ -43,7 +44,7 @@ async fn a_web_server_is_not_a_rate_limit_service() {
 async fn a_service_without_the_gates_configuration_is_detected() {
     let ratelimit = Ratelimit::start().await;
     let gateway = Gateway::start(|standalone| {
-        counting(ratelimit.address(), standalone, |store| {
+        with_plans_and_store(ratelimit.address(), standalone, |store| {
             store["on_error"] = "deny".into();
             store["domain"] = "another-product".into();
             store["timeout_ms"] = STORE_TIMEOUT_MS.into();

@@ -9,10 +9,10 @@ async fn usage_and_fields_cover_the_whole_fleet_and_reading_is_free() {
     within_one_window(86_400).await;
     let fleet = Fleet::start().await;
     let free = fleet.gateway.token("user_reader", "free");
-    assert_eq!(fleet.served(3, "/ask", &free).await, 3);
+    assert_eq!(fleet.count_served(3, "/ask", &free).await, 3);
     let fourth = fleet.get("/ask", &free).await;
-    let quota = fourth.quota.expect("a field");
-    assert!(quota.starts_with(r#""asks";r=1;t="#), "{quota}");
+    let field = fourth.ratelimit.expect("a field");
+    assert!(field.starts_with(r#""asks";r=1;t="#), "{field}");
     for _ in 0..3 {
         for envoy in [&fleet.gateway.envoy, &fleet.replica] {
             let response = reqwest::Client::new().get(envoy.url("/usage")).bearer_auth(&free).send().await;

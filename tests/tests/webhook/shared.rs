@@ -47,7 +47,7 @@ pub struct Payer {
     pub customer: String,
     pub subscription: String,
     pub session: String,
-    /// When the paid period ends (Unix seconds).
+    /// The end of the paid period (Unix seconds).
     pub period_end: i64,
 }
 

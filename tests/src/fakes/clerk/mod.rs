@@ -66,7 +66,7 @@ pub struct FakeClerk {
 struct ClerkState {
     users: Vec<User>,
     organizations: Vec<Organization>,
-    /// The keys that the JWKS shows.
+    /// The keys in the JWKS.
     keys: Vec<&'static KeyPair>,
     writes: RateLimit,
     billing: BillingState,
@@ -92,7 +92,7 @@ impl FakeClerk {
         self.server.addr()
     }
 
-    /// Carries out a request without HTTP, faults, and log, as one atomic step.
+    /// Handles a request in one atomic step, without HTTP, faults, or the log.
     pub fn carry_out(&self, request: &Request) -> FakeResponse {
         self.backend.carry_out(request)
     }
@@ -129,14 +129,14 @@ impl FakeClerk {
     /// Adds a user, or replaces the user with the same id.
     pub fn put_user(&self, user: User) {
         let mut state = self.state();
-        state.users.retain(|present| present.id != user.id);
+        state.users.retain(|existing| existing.id != user.id);
         state.users.push(user);
     }
 
     /// Adds an organization, or replaces the organization with the same id.
     pub fn put_organization(&self, organization: Organization) {
         let mut state = self.state();
-        state.organizations.retain(|present| present.id != organization.id);
+        state.organizations.retain(|existing| existing.id != organization.id);
         state.organizations.push(organization);
     }
 

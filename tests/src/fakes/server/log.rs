@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use super::Request;
 use crate::fakes::faults::Matcher;
 
-/// How long [`RequestLog::wait_for`] waits before it fails the test.
+/// The time for which [`RequestLog::wait_for`] waits before it fails the test.
 const WAIT_MAX: Duration = Duration::from_secs(20);
 
 /// A request and its outcome.
@@ -16,7 +16,7 @@ const WAIT_MAX: Duration = Duration::from_secs(20);
 pub struct Recorded {
     /// Its index among all requests of this fake, from 0.
     pub index: usize,
-    /// When the whole request had arrived.
+    /// The time at which the whole request had arrived.
     pub arrived_at: Instant,
     /// The request.
     pub request: Request,

@@ -24,7 +24,7 @@ pub struct Request {
     pub path: String,
     /// The query after the `?`, not decoded; empty for none.
     pub query: String,
-    /// Names in lower case, in the order received. A value that is not text is shown escaped.
+    /// The header fields in the order received. Names are in lower case; a value that is not text is escaped.
     pub headers: Vec<(String, String)>,
     /// The whole body.
     pub body: Vec<u8>,
@@ -93,16 +93,16 @@ impl FakeResponse {
 
 /// The handler of the requests to a fake. It does not wait, so each request is one atomic step.
 pub trait Service: Send + Sync + 'static {
-    /// Carries out a request.
+    /// Handles a request.
     fn carry_out(&self, request: &Request) -> FakeResponse;
 
-    /// Reserves what only one request can have while it is executed. Returns false if another request has it:
-    /// this one must be carried out at once, and will be refused.
+    /// Reserves the request's idempotency key, if it has one, while a test holds the request. Returns false if
+    /// another request in progress has the key: this request must then be handled at once, and will be refused.
     fn begin(&self, _: &Request) -> bool {
         true
     }
 
-    /// Ends the reservation, before the request is carried out.
+    /// Ends the reservation, before the request is handled.
     fn end(&self, _: &Request) {}
 }
 

@@ -9,7 +9,7 @@ use super::model::{
 /// The maximum number of items of a subscription:
 /// <https://docs.stripe.com/billing/subscriptions/multiple-products>.
 const ITEMS_MAX: usize = 20;
-/// How long a Checkout Session can be paid, in seconds, unless it says otherwise.
+/// The default lifetime of a Checkout Session, in seconds.
 pub(super) const SESSION_S: i64 = 24 * 3600;
 
 /// A kind of object that an [`Account`] stores.
@@ -38,7 +38,7 @@ pub struct Account {
     payment_intents: Vec<PaymentIntent>,
     schedules: Vec<SubscriptionSchedule>,
     portal_sessions: Vec<PortalSession>,
-    /// How old an object is until a search finds it, in seconds.
+    /// The age from which a search finds an object, in seconds.
     pub(super) search_delay_s: i64,
     /// The ids of the portal's configurations; the first is the default.
     pub(super) portal_configurations: Vec<String>,

@@ -1,7 +1,7 @@
 //! The actions of customers at Stripe, for tests that have no browser, and access to the events.
 
 use super::FakeStripe;
-use super::billing::Presence;
+use super::billing::CustomerPresence;
 use super::checkout::PaymentPageError;
 use super::events::Event;
 use super::model::{Card, ChargeFailure, Customer, Invoice};
@@ -54,7 +54,7 @@ impl FakeStripe {
     /// If there is no such open invoice.
     pub fn collect_invoice(&self, id: &str) -> Result<(), ChargeFailure> {
         assert_eq!(self.get::<Invoice>(id).status, "open", "the status of {id}");
-        self.account(|account| account.collect(id, Presence::Absent))
+        self.account(|account| account.collect(id, CustomerPresence::OffSession))
     }
 
     /// Pays an open invoice on its page, with a card that works.

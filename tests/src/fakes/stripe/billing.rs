@@ -8,8 +8,8 @@ use super::model::{
 /// The time between a failed payment and the next attempt, in seconds.
 const RETRY_S: i64 = 3 * 24 * 3600;
 
-/// An invoice that is to be made.
-pub(super) struct Bill<'a> {
+/// An invoice to create.
+pub(super) struct InvoiceDraft<'a> {
     pub(super) customer: &'a str,
     pub(super) subscription: Option<&'a str>,
     /// The value of `billing_reason`.
@@ -18,37 +18,40 @@ pub(super) struct Bill<'a> {
     pub(super) lines: Vec<InvoiceLine>,
 }
 
-/// Whether the customer is present when the card is charged.
+/// The presence of the customer when the card is charged, as in Stripe's parameter `off_session`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Presence {
+pub(super) enum CustomerPresence {
     /// The customer is not present, so the payment cannot be authenticated.
-    Absent,
+    OffSession,
     /// The customer pays on a page of Stripe.
-    Present,
+    OnSession,
 }
 
 impl Account {
-    /// Makes and finalizes an invoice. The balance of the customer changes what is due.
-    pub(super) fn bill(&mut self, bill: Bill<'_>) -> String {
+    /// Creates and finalizes an invoice. The customer's balance is applied to the amount due.
+    pub(super) fn create_invoice(&mut self, draft: InvoiceDraft<'_>) -> String {
         let id = self.new_id("in");
-        let total = bill.lines.iter().map(|line| line.amount).sum::<i64>();
-        let customer = self.find_mut::<Customer>(bill.customer).expect("the customer of an invoice exists");
+        let total = draft.lines.iter().map(|line| line.amount).sum::<i64>();
+        let customer = self.find_mut::<Customer>(draft.customer).expect("the customer of an invoice exists");
         let starting_balance = customer.balance;
         customer.balance = (starting_balance + total).min(0);
         let amount_due = (starting_balance + total).max(0);
-        let number =
-            format!("{}-{:04}", customer.id.trim_start_matches("cus_").to_uppercase(), self.invoices());
+        let number = format!(
+            "{}-{:04}",
+            customer.id.trim_start_matches("cus_").to_uppercase(),
+            self.next_invoice_number()
+        );
         let invoice = Invoice {
             id: id.clone(),
-            customer: bill.customer.to_owned(),
-            subscription: bill.subscription.map(str::to_owned),
+            customer: draft.customer.to_owned(),
+            subscription: draft.subscription.map(str::to_owned),
             status: "open".to_owned(),
-            billing_reason: bill.reason.to_owned(),
-            currency: bill.currency.to_owned(),
+            billing_reason: draft.reason.to_owned(),
+            currency: draft.currency.to_owned(),
             amount_due,
             total,
             starting_balance,
-            lines: bill.lines,
+            lines: draft.lines,
             number: Some(number),
             hosted_invoice_url: Some(format!("{}/i/{id}", self.pages_url)),
             ..Invoice::default()
@@ -73,12 +76,12 @@ impl Account {
         }
     }
 
-    fn invoices(&self) -> usize {
+    fn next_invoice_number(&self) -> usize {
         self.newest_first::<Invoice>(|_| true).len() + 1
     }
 
     /// Charges the customer's card for an open invoice.
-    pub(super) fn collect(&mut self, id: &str, presence: Presence) -> Result<(), ChargeFailure> {
+    pub(super) fn collect(&mut self, id: &str, presence: CustomerPresence) -> Result<(), ChargeFailure> {
         let invoice = self.find::<Invoice>(id).expect("the invoice exists").clone();
         if invoice.amount_due == 0 {
             self.mark_paid(id);
@@ -110,15 +113,15 @@ impl Account {
     }
 
     /// Charges the card of a customer.
-    pub(super) fn charge(&self, customer: &str, presence: Presence) -> Result<(), ChargeFailure> {
+    pub(super) fn charge(&self, customer: &str, presence: CustomerPresence) -> Result<(), ChargeFailure> {
         let card = self.find::<Customer>(customer).map_or(Card::Missing, |customer| customer.card);
         match presence {
-            Presence::Absent => card.charge(),
-            Presence::Present => card.charge_in_person(),
+            CustomerPresence::OffSession => card.charge(),
+            CustomerPresence::OnSession => card.charge_on_session(),
         }
     }
 
-    /// Updates the payment intent of an invoice, or makes it.
+    /// Updates the payment intent of an invoice, or creates it.
     fn record_payment(&mut self, invoice: &Invoice, failure: Option<ChargeFailure>) -> String {
         let id = invoice.payment_intent.clone().unwrap_or_else(|| self.new_id("pi"));
         let created = self.find::<PaymentIntent>(&id).map_or(0, |intent| intent.created);

@@ -15,11 +15,11 @@ use super::events::Event;
 use super::service::Stripe;
 use crate::fakes::server::unix_now;
 
-/// How long the fake waits after an attempt that failed, instead of Stripe's hours.
+/// The time between a failed attempt and the next one, instead of Stripe's hours.
 const RETRY: Duration = Duration::from_millis(20);
 /// The maximum duration of an attempt.
 const ATTEMPT_MAX: Duration = Duration::from_secs(20);
-/// How long [`EventDelivery::finish`] waits before it fails the test.
+/// The time for which [`EventDelivery::finish`] waits before it fails the test.
 const WAIT_MAX: Duration = Duration::from_secs(60);
 
 /// In which order events are delivered.
@@ -40,9 +40,9 @@ pub struct DeliverySettings {
     pub secret: String,
     /// The order of the events.
     pub order: DeliveryOrder,
-    /// How many of 100 events are delivered twice.
+    /// The percentage of events that are delivered twice.
     pub duplicates_percent: usize,
-    /// How many deliveries can be under way at the same time. With more than one, there is no order.
+    /// The maximum number of deliveries in progress. With more than one, their order is not defined.
     pub at_once_max: usize,
 }
 
@@ -148,7 +148,7 @@ struct Sending {
     random: Random,
     waiting: VecDeque<Event>,
     taken: usize,
-    /// How many attempts were started.
+    /// The number of attempts that were started.
     started: usize,
     attempts: Arc<Mutex<Vec<DeliveryAttempt>>>,
     progress: watch::Sender<DeliveryProgress>,

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::account::Account;
-use super::billing::Presence;
+use super::billing::CustomerPresence;
 use super::checkout::PaymentPageError;
 use super::endpoints::Call;
 use super::error::StripeError;
@@ -69,7 +69,7 @@ impl Account {
         }
         let customer = self.find_mut::<Customer>(&invoice.customer).expect("the customer exists");
         let before = std::mem::replace(&mut customer.card, card);
-        self.collect(id, Presence::Present).map_err(|failure| {
+        self.collect(id, CustomerPresence::OnSession).map_err(|failure| {
             self.find_mut::<Customer>(&invoice.customer).expect("the customer exists").card = before;
             PaymentPageError::NotCharged(failure)
         })

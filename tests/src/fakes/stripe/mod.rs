@@ -73,7 +73,7 @@ pub struct StripeSettings {
     /// Whether lists filtered by a deleted customer return its ended objects, or an error as if there were no
     /// such customer. Stripe's documentation does not say which, so nothing should depend on it.
     pub deleted_customers_list: bool,
-    /// How old an object is until a search finds it, in seconds: a minute at Stripe, and up to an hour in an
+    /// The age from which a search finds an object, in seconds: a minute at Stripe, and up to an hour in an
     /// outage.
     pub search_delay_s: i64,
     /// The base URL of the pages on which customers pay, without a slash at its end; `None` for the fake's

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::account::Account;
 use super::model::{Customer, Price, Product};
 
-/// Represents objects of an account. Each shows `livemode`.
+/// The objects of an account as JSON. Each contains `livemode`.
 #[derive(Clone, Copy)]
 pub struct Objects<'a> {
     /// The account with the objects.
@@ -16,8 +16,8 @@ pub struct Objects<'a> {
 }
 
 impl Objects<'_> {
-    /// Returns the object with that id, of any kind. An id without a prefix is that of a customer, a product
-    /// or a price, whose ids can be custom.
+    /// Returns the object with the id `id`, of any type. An id without a known prefix belongs to a customer, a
+    /// product, or a price, because these can have custom ids.
     pub fn by_id(&self, id: &str) -> Option<Value> {
         let account = self.account;
         match id.split('_').next()? {
@@ -31,18 +31,18 @@ impl Objects<'_> {
             "bps" => account.find(id).map(|o| self.portal_session(o)),
             "pi" => account.find(id).map(|o| self.payment_intent(o)),
             _ => {
-                let sold = || {
+                let product_or_price = || {
                     account
                         .find(id)
                         .map(|o| self.product(o))
                         .or_else(|| account.find(id).map(|o| self.price(o)))
                 };
-                account.find(id).map(|o| self.customer(o)).or_else(sold)
+                account.find(id).map(|o| self.customer(o)).or_else(product_or_price)
             }
         }
     }
 
-    /// Returns a customer. A deleted one shows only that it is deleted.
+    /// Returns a customer. A deleted customer has only its id, its type, and `deleted`.
     pub fn customer(&self, customer: &Customer) -> Value {
         if customer.deleted {
             return json!({"id": customer.id, "object": "customer", "deleted": true});

@@ -27,7 +27,7 @@ pub(super) struct StripeState {
     pub(super) account: Account,
     /// The fixed time; `None` for the clock of this machine.
     pub(super) fixed_now: Option<i64>,
-    /// How many events [`super::FakeStripe::take_events`] has returned.
+    /// The number of events that [`super::FakeStripe::take_events`] has returned.
     pub(super) taken: usize,
     requests: u64,
     pub(super) idempotency: IdempotencyKeys,

@@ -18,7 +18,7 @@ pub struct GoProgram {
     pub version: &'static str,
     /// The oldest version of Go that builds it.
     pub go: &'static str,
-    /// How long the build takes, for a message.
+    /// The expected duration of the build, for a message.
     pub takes: &'static str,
 }
 

@@ -210,7 +210,7 @@ impl Standalone {
 
     /// Makes Envoy respond to every request with 200 itself, without an upstream, so that only the gateway is
     /// measured.
-    pub fn answering_itself(mut self) -> Self {
+    pub fn with_direct_responses(mut self) -> Self {
         let routes = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/route_config/virtual_hosts/0/routes";
         let response = json!([{"match": {"prefix": "/"}, "direct_response": {"status": 200}}]);
         *at(&mut self.config, routes) = serde_norway::to_value(response).expect("JSON is YAML");

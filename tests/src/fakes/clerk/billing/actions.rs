@@ -7,7 +7,7 @@ use super::model::{BillingItem, BillingPlan, BillingState, BillingSubscription, 
 use crate::fakes::clerk::FakeClerk;
 use crate::fakes::server::unix_now;
 
-/// How many events all fakes of this process have created.
+/// The number of events that all fakes of this process have created.
 static EVENTS: AtomicU64 = AtomicU64::new(0);
 
 impl BillingState {

@@ -14,7 +14,7 @@ const LIMIT_DEFAULT: usize = 10;
 const LIMIT_MAX: usize = 500;
 
 impl BillingState {
-    fn check(&self) -> Result<(), ClerkError> {
+    fn check_enabled(&self) -> Result<(), ClerkError> {
         match self.switch {
             BillingSwitch::On => Ok(()),
             BillingSwitch::Forbidden => Err(ClerkError::billing_off(403)),
@@ -28,7 +28,7 @@ pub(in crate::fakes::clerk) fn subscription_of(
     state: &BillingState,
     payer: &str,
 ) -> Result<Value, ClerkError> {
-    state.check()?;
+    state.check_enabled()?;
     let found = state.find(payer).ok_or_else(ClerkError::subscription_not_found)?;
     Ok(objects::subscription(found))
 }
@@ -38,7 +38,7 @@ pub(in crate::fakes::clerk) fn list_items(
     request: &Request,
     state: &BillingState,
 ) -> Result<Value, ClerkError> {
-    state.check()?;
+    state.check_enabled()?;
     let (mut limit, mut offset, mut include_free) = (LIMIT_DEFAULT, 0, false);
     let mut status = None;
     for (name, value) in request.query_pairs() {
@@ -67,11 +67,18 @@ pub(in crate::fakes::clerk) fn list_items(
         });
         has_status && (include_free || !is_free)
     };
-    let items = state.subscriptions.iter().flat_map(|of| of.items.iter().map(move |item| (of, item)));
+    let items = state
+        .subscriptions
+        .iter()
+        .flat_map(|subscription| subscription.items.iter().map(move |item| (subscription, item)));
     let mut items: Vec<(&BillingSubscription, &BillingItem)> =
         items.filter(|(_, item)| is_listed(item)).collect();
     items.sort_by_key(|(_, item)| std::cmp::Reverse(item.created_at));
-    let page: Vec<Value> =
-        items.iter().skip(offset).take(limit).map(|(of, item)| objects::item(of, item)).collect();
+    let page: Vec<Value> = items
+        .iter()
+        .skip(offset)
+        .take(limit)
+        .map(|(subscription, item)| objects::item(subscription, item))
+        .collect();
     Ok(json!({"data": page, "total_count": items.len()}))
 }

@@ -2,7 +2,7 @@
 
 use super::events::ClerkEvent;
 
-/// How long a month of a plan is.
+/// The length of a month of a plan.
 pub(super) const MONTH_MS: i64 = 30 * 86_400 * 1_000;
 
 /// Whether the instance has Billing.
@@ -78,7 +78,7 @@ pub struct BillingItem {
     pub canceled_at: Option<i64>,
     /// Since when a payment is due.
     pub past_due_at: Option<i64>,
-    /// When it ended.
+    /// The time at which it ended.
     pub ended_at: Option<i64>,
     /// When it was created.
     pub created_at: i64,

@@ -1,13 +1,13 @@
 //! Completes a Checkout Session after its payment, and expires it.
 
 use super::super::account::Account;
-use super::super::billing::{Bill, Presence};
+use super::super::billing::{CustomerPresence, InvoiceDraft};
 use super::super::calendar::{DAY_S, period_end};
 use super::super::model::{
     Card, ChargeFailure, Customer, Invoice, Item, LineItem, PaymentIntent, Price, Session, Subscription,
 };
 
-/// Why a page of Stripe's took no payment.
+/// The reason why a page of Stripe took no payment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PaymentPageError {
     /// The page is no longer open; its status.
@@ -37,7 +37,7 @@ impl Account {
         let collects_always = session.mode == "subscription"
             && session.settings.payment_method_collection.as_deref() != Some("if_required");
         let has_card = collects_always || session.amount_total > 0;
-        if has_card && let Err(failure) = card.charge_in_person() {
+        if has_card && let Err(failure) = card.charge_on_session() {
             self.record_session_payment(&session, None, Some(failure));
             return Err(PaymentPageError::NotCharged(failure));
         }
@@ -111,9 +111,10 @@ impl Account {
         let line = |item: &LineItem| self.line(&item.price, item.quantity, (now, now));
         let lines = session.line_items.iter().map(line).collect();
         let (reason, currency) = ("manual", session.currency.as_str());
-        let invoice = self.bill(Bill { customer, subscription: None, reason, currency, lines });
-        let bill = self.find_mut::<Invoice>(&invoice).expect("it was just made");
-        bill.payment_intent = Some(intent.to_owned());
+        let invoice =
+            self.create_invoice(InvoiceDraft { customer, subscription: None, reason, currency, lines });
+        let created = self.find_mut::<Invoice>(&invoice).expect("it was just made");
+        created.payment_intent = Some(intent.to_owned());
         self.mark_paid(&invoice);
         invoice
     }
@@ -160,11 +161,12 @@ impl Account {
             ..Subscription::default()
         });
         let (reason, currency) = ("subscription_create", session.currency.as_str());
-        let invoice = self.bill(Bill { customer, subscription: Some(&id), reason, currency, lines });
+        let invoice =
+            self.create_invoice(InvoiceDraft { customer, subscription: Some(&id), reason, currency, lines });
         self.find_mut::<Subscription>(&id).expect("it was just made").latest_invoice = Some(invoice.clone());
         self.emit("customer.subscription.created", &id);
         // The card was checked, and a payment of nothing needs none.
-        self.collect(&invoice, Presence::Present).expect("a card that works");
+        self.collect(&invoice, CustomerPresence::OnSession).expect("a card that works");
         (id, invoice)
     }
 }

@@ -36,9 +36,9 @@ pub struct Invoice {
     pub status: String,
     /// `subscription_create`, `subscription_cycle`, `subscription_update`, `manual` …
     pub billing_reason: String,
-    /// How often payment was attempted.
+    /// The number of payment attempts.
     pub attempt_count: u32,
-    /// When it will be attempted again (Unix seconds); `None` if there are no more attempts.
+    /// The time of the next attempt (Unix seconds); `None` if there is none.
     pub next_payment_attempt: Option<i64>,
     /// The amount to pay, in the smallest unit of the currency.
     pub amount_due: i64,
@@ -56,9 +56,9 @@ pub struct Invoice {
     pub payment_intent: Option<String>,
     /// The URL of its page, on which it can be paid.
     pub hosted_invoice_url: Option<String>,
-    /// When it was paid (Unix seconds).
+    /// The time of its payment (Unix seconds).
     pub paid_at: Option<i64>,
-    /// When it was voided (Unix seconds).
+    /// The time at which it was voided (Unix seconds).
     pub voided_at: Option<i64>,
     /// Its metadata.
     pub metadata: StripeMetadata,

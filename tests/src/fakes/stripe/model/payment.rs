@@ -18,7 +18,7 @@ pub enum Card {
     Missing,
 }
 
-/// Why a charge did not succeed.
+/// The reason why a charge failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChargeFailure {
     /// The bank declined it: the `decline_code` and the message of the error.
@@ -50,7 +50,7 @@ impl Card {
     ///
     /// # Errors
     /// [`ChargeFailure`], by the behavior of the card.
-    pub fn charge_in_person(self) -> Result<(), ChargeFailure> {
+    pub fn charge_on_session(self) -> Result<(), ChargeFailure> {
         match self {
             Card::NeedsAuthentication => Ok(()),
             card => card.charge(),

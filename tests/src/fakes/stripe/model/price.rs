@@ -30,7 +30,7 @@ pub struct Price {
     pub currency: String,
     /// Whether it can be used for new purchases.
     pub active: bool,
-    /// How often it is paid; `None` for a price of type `one_time`.
+    /// The interval at which it is paid; `None` for a price of type `one_time`.
     pub recurring: Option<Recurrence>,
 }
 

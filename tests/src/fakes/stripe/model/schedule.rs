@@ -14,9 +14,9 @@ pub struct PhaseItem {
 /// A time in which a subscription has certain items.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SchedulePhase {
-    /// When it starts (Unix seconds).
+    /// Its start (Unix seconds).
     pub start: i64,
-    /// When it ends (Unix seconds).
+    /// Its end (Unix seconds).
     pub end: i64,
     /// The items.
     pub items: Vec<PhaseItem>,
@@ -47,7 +47,7 @@ pub struct SubscriptionSchedule {
     pub end_behavior: String,
     /// Its metadata.
     pub metadata: StripeMetadata,
-    /// When it entered its current phase (Unix seconds); 0 for the first.
+    /// The time at which it entered its current phase (Unix seconds); 0 for the first.
     pub entered: i64,
     /// When it was released (Unix seconds).
     pub released_at: Option<i64>,

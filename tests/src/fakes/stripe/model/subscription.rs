@@ -34,7 +34,7 @@ pub struct CancellationDetails {
 pub struct PendingUpdate {
     /// The invoice that must be paid.
     pub invoice: String,
-    /// When the change is dropped (Unix seconds).
+    /// The time at which the change expires (Unix seconds).
     pub expires_at: i64,
     /// The items after the change.
     pub items: Vec<Item>,
@@ -61,15 +61,15 @@ pub struct Subscription {
     pub items: Vec<Item>,
     /// Whether it ends with the current period.
     pub cancel_at_period_end: bool,
-    /// When it will end, if that is set (Unix seconds).
+    /// The time at which it will end, if that is set (Unix seconds).
     pub cancel_at: Option<i64>,
-    /// When it was canceled (Unix seconds).
+    /// The time at which it was canceled (Unix seconds).
     pub canceled_at: Option<i64>,
-    /// When it ended (Unix seconds).
+    /// The time at which it ended (Unix seconds).
     pub ended_at: Option<i64>,
-    /// When its trial started (Unix seconds).
+    /// The start of its trial (Unix seconds).
     pub trial_start: Option<i64>,
-    /// When its trial ends (Unix seconds).
+    /// The end of its trial (Unix seconds).
     pub trial_end: Option<i64>,
     /// The latest invoice's id.
     pub latest_invoice: Option<String>,
@@ -81,7 +81,7 @@ pub struct Subscription {
     pub pending_update: Option<PendingUpdate>,
     /// Prorations that its next invoice collects.
     pub pending_lines: Vec<InvoiceLine>,
-    /// Why it ends.
+    /// The reason why it ends.
     pub cancellation_details: CancellationDetails,
     /// `cancel`, `pause`, or `create_invoice`: what it does without a card at the end of its trial. `None`
     /// stands for the last.

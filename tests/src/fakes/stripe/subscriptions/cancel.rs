@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::super::account::Account;
-use super::super::billing::{Bill, Presence};
+use super::super::billing::{CustomerPresence, InvoiceDraft};
 use super::super::calendar::period_end;
 use super::super::endpoints::Call;
 use super::super::error::StripeError;
@@ -85,11 +85,16 @@ impl Account {
         }
         let currency = self.currency(ended);
         let (customer, subscription, reason) = (&*ended.customer, Some(&*ended.id), "subscription_update");
-        let invoice =
-            self.bill(Bill { customer, subscription, reason, currency: &currency, lines: all.lines });
+        let invoice = self.create_invoice(InvoiceDraft {
+            customer,
+            subscription,
+            reason,
+            currency: &currency,
+            lines: all.lines,
+        });
         self.subscription(&ended.id).latest_invoice = Some(invoice.clone());
         // A credit needs no payment.
-        let _ = self.collect(&invoice, Presence::Absent);
+        let _ = self.collect(&invoice, CustomerPresence::OffSession);
     }
 
     /// Returns the currency of a subscription.
@@ -111,10 +116,10 @@ impl Account {
         let subscription = self.subscription(id).clone();
         let currency = self.currency(&subscription);
         let customer = &subscription.customer;
-        let bill = Bill { customer, subscription: Some(id), reason, currency: &currency, lines };
-        let invoice = self.bill(bill);
+        let draft = InvoiceDraft { customer, subscription: Some(id), reason, currency: &currency, lines };
+        let invoice = self.create_invoice(draft);
         self.subscription(id).latest_invoice = Some(invoice.clone());
-        let outcome = self.collect(&invoice, Presence::Absent);
+        let outcome = self.collect(&invoice, CustomerPresence::OffSession);
         let status = &mut self.subscription(id).status;
         match outcome {
             Ok(()) => "active".clone_into(status),

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::super::account::Account;
-use super::super::billing::{Bill, Presence};
+use super::super::billing::{CustomerPresence, InvoiceDraft};
 use super::super::calendar::period_end;
 use super::super::endpoints::Call;
 use super::super::error::StripeError;
@@ -89,7 +89,7 @@ impl Account {
     fn check_payment(&self, subscription: &Subscription, lines: &[InvoiceLine]) -> Result<(), StripeError> {
         let customer: &Customer = self.find(&subscription.customer).expect("the customer exists");
         let due = customer.balance + lines.iter().map(|line| line.amount).sum::<i64>();
-        match self.charge(&subscription.customer, Presence::Absent) {
+        match self.charge(&subscription.customer, CustomerPresence::OffSession) {
             Err(failure) if due > 0 => Err(failure.to_update_error()),
             _ => Ok(()),
         }
@@ -146,14 +146,14 @@ impl Account {
         let currency = price.currency.clone();
         let reason = if request.items.is_some() { "subscription_update" } else { "subscription_cycle" };
         let subscription = Some(id);
-        let bill = Bill { customer: &customer, subscription, reason, currency: &currency, lines };
-        let invoice = self.bill(bill);
+        let draft = InvoiceDraft { customer: &customer, subscription, reason, currency: &currency, lines };
+        let invoice = self.create_invoice(draft);
         self.subscription(id).latest_invoice = Some(invoice.clone());
         let outcome = if request.payment == PaymentBehavior::Postpone {
             // The invoice stays open. Any failure has this effect.
             Err(ChargeFailure::NoCard)
         } else {
-            self.collect(&invoice, Presence::Absent)
+            self.collect(&invoice, CustomerPresence::OffSession)
         };
         match outcome {
             Err(_) if keeps_pending => self.set_pending_update(id, &invoice, request, planned.items),

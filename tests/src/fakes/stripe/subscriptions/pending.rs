@@ -4,7 +4,7 @@ use super::super::account::Account;
 use super::super::model::{Invoice, Item, PendingUpdate, Subscription};
 use super::request::{ChangeRequest, TrialEnd};
 
-/// How long a pending update waits for its payment, in seconds.
+/// The lifetime of a pending update, in seconds.
 const PENDING_S: i64 = 23 * 3600;
 
 impl Account {

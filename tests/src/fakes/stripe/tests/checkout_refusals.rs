@@ -6,7 +6,7 @@ use crate::fakes::stripe::FakeStripe;
 
 const PATH: &str = "/v1/checkout/sessions";
 
-/// Why, the form, and the code and the parameter of the error.
+/// A case: its description, the form, and the code and the parameter of the error.
 type Refusal = (&'static str, Form, &'static str, &'static str);
 
 fn sub(changes: &[(&'static str, &'static str)]) -> Form {

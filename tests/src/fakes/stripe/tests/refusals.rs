@@ -6,7 +6,7 @@ use super::super::model::Customer;
 use super::super::{API_VERSION, FakeStripe, StripeSettings};
 use super::{get, response, shop};
 
-/// Why, the path, the status, and the error's code, parameter and message.
+/// A case: its description, the path, the status, and the error's code, parameter, and message.
 const REFUSALS: [(&str, &str, u16, &str, &str, &str); 11] = [
     ("no such object", "/v1/customers/cus_0", 404, "resource_missing", "id", "No such customer: 'cus_0'"),
     (
