@@ -51,8 +51,8 @@ pub const APPLICATION: &str = "https://app.example.com";
 /// Uncaught RuntimeError: …`.
 const VM_FAILURE: &str = " failed: Uncaught ";
 
-/// The text by which the log reports a panic of the dynamic module, even outside of a request, where no metric
-/// counts it.
+/// The text by which the log reports a panic of the dynamic module, even outside of a request, where no
+/// metric counts it.
 const MODULE_PANIC: &str = r#""cause":"a panic""#;
 
 /// A running gateway with its upstream and the fakes that it calls.

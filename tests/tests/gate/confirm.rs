@@ -1,5 +1,5 @@
-//! Tests of the check of Clerk's own record before a refusal: an upgrade counts at once, many refused requests
-//! cause few calls, and failures of Clerk neither delay permitted requests nor grant anything.
+//! Tests of the check of Clerk's own record before a refusal: an upgrade counts at once, many refused
+//! requests cause few calls, and failures of Clerk neither delay permitted requests nor grant anything.
 
 use crate::shared::{with_rules, yaml};
 use reqwest::Response;

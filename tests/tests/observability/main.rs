@@ -1,5 +1,5 @@
-//! Tests that the queries of the alert rules and of the dashboard match series of a real Envoy, that attackers
-//! cannot influence the alerts, and that every metric of Tollgate is documented.
+//! Tests that the queries of the alert rules and of the dashboard match series of a real Envoy, that
+//! attackers cannot influence the alerts, and that every metric of Tollgate is documented.
 
 mod alerts;
 mod documented;

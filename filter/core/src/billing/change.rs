@@ -1,7 +1,7 @@
 //! `POST change` and `POST change/preview`: another plan, interval, or quantity of the current subscription.
 //!
-//! An upgrade takes effect and is charged now; if the payment fails, nothing changes. A downgrade takes effect
-//! at the end of the paid period, by a subscription schedule. The member `at` overrides the time.
+//! An upgrade takes effect and is charged now; if the payment fails, nothing changes. A downgrade takes
+//! effect at the end of the paid period, by a subscription schedule. The member `at` overrides the time.
 
 use super::cancel::{EffectiveAt, release};
 use super::checkout::choose_price;
@@ -151,7 +151,8 @@ impl<'a> PlannedChange<'a> {
         Ok(self.read_if_in_effect(cx).await?.is_some())
     }
 
-    /// Reads the subscription. Returns it if Stripe has made the change, or keeps it pending until it is paid.
+    /// Reads the subscription. Returns it if Stripe has made the change, or keeps it pending until it is
+    /// paid.
     async fn read_if_in_effect(&self, cx: &BillingContext) -> Result<Option<Subscription>, BillingError> {
         let callout = cx.stripe().retrieve_subscription(&self.owned.subscription.id);
         let now = cx.read("GET /v1/subscriptions/:id", callout, Subscription::parse).await?;

@@ -138,8 +138,8 @@ pub(crate) struct Resolution {
     pub(crate) plan: GrantedPlan,
     /// The granting subscription; `None` if no subscription grants a plan, so that it is the default one.
     pub(crate) granting: Option<SubscriptionId>,
-    /// The details of the granting subscription; if there is none, of the one that comes closest to granting a
-    /// plan.
+    /// The details of the granting subscription; if there is none, of the one that comes closest to granting
+    /// a plan.
     pub(crate) details: Option<SubscriptionDetails>,
     /// The plan that each live subscription granted when it was last paid, if known.
     pub(crate) paid: SortedMap<SubscriptionId, Rank>,
@@ -172,8 +172,8 @@ pub(crate) struct SubscriptionDetails {
 
 impl SubscriptionDetails {
     /// Creates the details. `period_end_s` is the end of the granting item's period, because items may have
-    /// different periods. `cancel_at` at or before that end also counts as `cancel_at_period_end`, because the
-    /// customer portal cancels at the end of the period by setting `cancel_at`.
+    /// different periods. `cancel_at` at or before that end also counts as `cancel_at_period_end`, because
+    /// the customer portal cancels at the end of the period by setting `cancel_at`.
     fn new(subscription: &Subscription, period_end_s: Option<u64>, grace_until_s: Option<u64>) -> Self {
         let ends_by_then = subscription.cancel_at_s.is_some_and(|end_s| Some(end_s) <= period_end_s);
         SubscriptionDetails {

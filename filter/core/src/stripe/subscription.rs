@@ -285,8 +285,8 @@ impl SubscriptionPage {
     /// Parses the response to [`list_subscriptions`](super::api::StripeApi::list_subscriptions).
     ///
     /// # Errors
-    /// [`UnreadableError`] if the body is not a list of subscriptions, or has a next page but no id to continue
-    /// from.
+    /// [`UnreadableError`] if the body is not a list of subscriptions, or has a next page but no id to
+    /// continue from.
     pub fn parse(body: &[u8]) -> Result<Self, UnreadableError> {
         let body = wire::value(body)?;
         let list = Object::from_value(&body)?;

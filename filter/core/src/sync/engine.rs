@@ -22,7 +22,8 @@ use crate::machine::CallId;
 use crate::sorted::SortedMap;
 use crate::time::Micros;
 
-/// The maximum number of subjects of one event. One customer may pay for several subjects, but rarely for many.
+/// The maximum number of subjects of one event. One customer may pay for several subjects, but rarely for
+/// many.
 const SUBJECTS_MAX: usize = 32;
 
 /// A sync in progress.
@@ -379,8 +380,8 @@ impl PlanSync {
         }
     }
 
-    /// Returns the creation time of the event's oldest live subscription, in seconds since the Unix epoch. Used
-    /// if no owner was found.
+    /// Returns the creation time of the event's oldest live subscription, in seconds since the Unix epoch.
+    /// Used if no owner was found.
     pub(crate) fn unowned_since_s(&self) -> Option<u64> {
         self.discovery.unowned_since_s()
     }

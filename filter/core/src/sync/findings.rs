@@ -73,8 +73,8 @@ pub(crate) struct SyncFindings {
     pub(crate) unknown_recorded: SortedSet<SubscriptionId>,
     /// Customers with more subscriptions than Tollgate reads.
     pub(crate) truncated_customers: SortedSet<CustomerId>,
-    /// Subjects that keep their plan because they may own a subscription that names no owner and whose session
-    /// was not read.
+    /// Subjects that keep their plan because they may own a subscription that names no owner and whose
+    /// session was not read.
     pub(crate) missing_sessions: SortedSet<Subject>,
     /// Subjects that Clerk does not have, though a subscription grants them a plan.
     pub(crate) gone: SortedSet<Subject>,
@@ -110,8 +110,8 @@ pub(crate) fn shortened(name: &str) -> String {
 }
 
 impl SyncFindings {
-    /// Records whether a target keeps a plan that is not in the configuration, or the plan of a source that the
-    /// document does not read.
+    /// Records whether a target keeps a plan that is not in the configuration, or the plan of a source that
+    /// the document does not read.
     pub(crate) fn record_kept_plan(
         &mut self,
         plans: &PlanTable,
@@ -130,8 +130,8 @@ impl SyncFindings {
         }
     }
 
-    /// Records the alarms about a billing subscription, each cause at most once a minute, because one unmapped
-    /// slug can affect many subjects.
+    /// Records the alarms about a billing subscription, each cause at most once a minute, because one
+    /// unmapped slug can affect many subjects.
     pub(crate) fn record_clerk_alarms(
         &mut self,
         state: &mut SyncState,

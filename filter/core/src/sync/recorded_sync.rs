@@ -6,8 +6,8 @@
 //!    └────────── more callouts ─────────┴──▶ Marking ⇄ load and swap ──▶ Ended
 //! ```
 //!
-//! Subjects are marked only if billing endpoints are configured: their caches drop subjects that are marked as
-//! changed.
+//! Subjects are marked only if billing endpoints are configured: their caches drop subjects that are marked
+//! as changed.
 
 use super::audit::{self, AuditRecorder, RecorderProgress};
 use super::changed_subjects::ChangedSubject;

@@ -96,8 +96,9 @@ pub trait Service: Send + Sync + 'static {
     /// Handles a request.
     fn carry_out(&self, request: &Request) -> FakeResponse;
 
-    /// Reserves the request's idempotency key, if it has one, while a test holds the request. Returns false if
-    /// another request in progress has the key: this request must then be handled at once, and will be refused.
+    /// Reserves the request's idempotency key, if it has one, while a test holds the request. Returns false
+    /// if another request in progress has the key: this request must then be handled at once, and will be
+    /// refused.
     fn begin(&self, _: &Request) -> bool {
         true
     }

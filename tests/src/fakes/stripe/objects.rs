@@ -16,8 +16,8 @@ pub struct Objects<'a> {
 }
 
 impl Objects<'_> {
-    /// Returns the object with the id `id`, of any type. An id without a known prefix belongs to a customer, a
-    /// product, or a price, because these can have custom ids.
+    /// Returns the object with the id `id`, of any type. An id without a known prefix belongs to a customer,
+    /// a product, or a price, because these can have custom ids.
     pub fn by_id(&self, id: &str) -> Option<Value> {
         let account = self.account;
         match id.split('_').next()? {

@@ -1,4 +1,5 @@
-//! Reads and writes the subset of DER (X.690) that RSA public keys need. It handles only the structure, no cryptography.
+//! Reads and writes the subset of DER (X.690) that RSA public keys need. It handles only the structure, no
+//! cryptography.
 //!
 //! The crates `spki` and `pkcs1` would make plan_gate.wasm 13.7 KB (2.4 %) larger, and they do not
 //! distinguish a private key or a certificate from other invalid input.
@@ -48,7 +49,8 @@ impl<'a> RsaNumbers<'a> {
     ///
     /// # Errors
     /// [`KeyError::PrivateKey`] and [`KeyError::Certificate`] if the bytes are one of these;
-    /// [`KeyError::OtherAlgorithm`]; the errors of [`RsaNumbers::new`]; [`KeyError::NotAKey`] for anything else.
+    /// [`KeyError::OtherAlgorithm`]; the errors of [`RsaNumbers::new`]; [`KeyError::NotAKey`] for anything
+    /// else.
     pub(super) fn from_der(der: &'a [u8]) -> Result<Self, KeyError> {
         let outer = only_element(der, SEQUENCE).ok_or(KeyError::NotAKey)?;
         match outer.first() {

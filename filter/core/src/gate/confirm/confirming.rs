@@ -7,8 +7,8 @@
 //!
 //! `Subject` and `Process` count the request to Clerk against the limit of the subject and against that of
 //! the process; `Starting` sends a second request if there are two sources; `Confirmation` waits for Clerk's
-//! responses; `Sharing` writes the confirmation to the shared records. If a limit is reached or Clerk does not
-//! respond, the request stays refused. If `Subject` finds a newer confirmation from another worker, the
+//! responses; `Sharing` writes the confirmation to the shared records. If a limit is reached or Clerk does
+//! not respond, the request stays refused. If `Subject` finds a newer confirmation from another worker, the
 //! client's request is decided again with it.
 
 use super::confirmations::Confirmation;
@@ -269,8 +269,8 @@ impl Confirming {
     }
 }
 
-/// Returns the change that counts a request to Clerk. `with_request` is the value to write; `None` if the limit
-/// is reached.
+/// Returns the change that counts a request to Clerk. `with_request` is the value to write; `None` if the
+/// limit is reached.
 fn permission(with_request: Option<Vec<u8>>) -> Change<Permission> {
     match with_request {
         Some(value) => Change::Write(value, Permission::Granted),

@@ -218,7 +218,8 @@ impl GateRequest {
             }
             Guard::UnknownRule => return self.refuse(worker, now, &Refusal::UnknownRule, None),
         }
-        // Browsers override neither the path nor the method of a preflight. A request that does is no preflight.
+        // Browsers override neither the path nor the method of a preflight. A request that does is no
+        // preflight.
         let has_no_override = || overrides.repeat_path(headers) && overrides.repeat_method(headers);
         if cors::is_preflight(headers) && has_no_override() {
             return self.pass_through();
@@ -321,8 +322,8 @@ impl GateRequest {
     }
 }
 
-/// Returns the principal of a caller with a token, with the plan from Clerk's record if that is newer than the
-/// token.
+/// Returns the principal of a caller with a token, with the plan from Clerk's record if that is newer than
+/// the token.
 fn principal(worker: &GateWorker, caller: Rc<Caller>, now: Micros) -> Principal {
     let newer = |subject| worker.confirmed.newer_than(subject, caller.session.claims_read_at, now);
     let confirmed = caller.subject.as_ref().and_then(newer);

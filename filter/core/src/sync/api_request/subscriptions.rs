@@ -112,8 +112,8 @@ pub(crate) struct ListSubscriptions {
     after: Option<SubscriptionId>,
     /// The number of earlier pages.
     page: usize,
-    /// Whether a customer of the other mode (test or live) counts as a customer without subscriptions. True for
-    /// customers in Clerk's record. If the event names such a customer, the API key is wrong.
+    /// Whether a customer of the other mode (test or live) counts as a customer without subscriptions. True
+    /// for customers in Clerk's record. If the event names such a customer, the API key is wrong.
     other_mode_is_empty: bool,
 }
 

@@ -28,8 +28,8 @@ impl SubjectCustomers {
         self.live.len() > CUSTOMERS_MAX
     }
 
-    /// Returns the target with both lists updated. `current` is the record that Clerk has now; all other members of
-    /// `target` are final.
+    /// Returns the target with both lists updated. `current` is the record that Clerk has now; all other
+    /// members of `target` are final.
     ///
     /// The lists alone cause a write only if a customer is missing, or if the list is too long because
     /// several were added concurrently. Otherwise customers are removed only along with another change, so

@@ -71,7 +71,8 @@ impl SourcePlan {
 }
 
 /// Returns Stripe's target if the document does not read Stripe: Stripe's part of the record, without its
-/// plan if Stripe is released. If another source grants a plan (`is_replaced`), a plan of unknown origin ends.
+/// plan if Stripe is released. If another source grants a plan (`is_replaced`), a plan of unknown origin
+/// ends.
 pub(super) fn target_without_stripe(current: &Record, is_replaced: bool, is_released: bool) -> Record {
     let recorded = current.stripe_part();
     let is_known = recorded.granted_by.is_some() || current.plan_source.is_some();

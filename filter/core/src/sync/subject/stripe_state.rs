@@ -65,7 +65,8 @@ pub(crate) struct SubjectRecord<'a> {
     pub(crate) subject: &'a Subject,
     /// The record that Clerk has now, with the plan that Stripe granted.
     pub(crate) current: &'a Record,
-    /// Whether metadata names the subject, and not only a `client_reference_id`, which the payer may have chosen.
+    /// Whether metadata names the subject, and not only a `client_reference_id`, which the payer may have
+    /// chosen.
     pub(crate) trusted: bool,
 }
 

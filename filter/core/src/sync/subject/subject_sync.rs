@@ -469,8 +469,8 @@ impl SubjectSync {
         Ok(requests)
     }
 
-    /// Returns the target: the record with the highest plan of all sources. `subject_record` has Stripe's part
-    /// of `current`.
+    /// Returns the target: the record with the highest plan of all sources. `subject_record` has Stripe's
+    /// part of `current`.
     fn target(
         &self,
         state: &SyncState,

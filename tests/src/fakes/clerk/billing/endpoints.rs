@@ -1,5 +1,6 @@
 //! The endpoints of Clerk Billing that Tollgate uses:
-//! <https://clerk.com/docs/reference/backend-api/tag/Billing>. Filters that Tollgate does not use are refused.
+//! <https://clerk.com/docs/reference/backend-api/tag/Billing>. Filters that Tollgate does not use are
+//! refused.
 
 use serde_json::{Value, json};
 
