@@ -125,7 +125,7 @@ fn a_request_with_a_cached_token_costs_twelve_calls() {
 }
 
 #[test]
-fn permitted_requests_are_counted_at_the_next_tick_or_at_the_end_of_the_filter() {
+fn permitted_requests_are_counted_at_the_next_tick_or_filter_end() {
     let mut dispatch = gate();
     assert!(scripted::events().contains(&Event::TicksStarted { period_ms: 1_000 }));
     calls(&mut dispatch, 10, "/ask", &[]);
