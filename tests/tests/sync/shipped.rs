@@ -1,4 +1,4 @@
-//! The files that ship for the command: the nightly job, and the page about it.
+//! Tests of the files that ship for the command: the nightly job, and the page about it.
 
 use crate::run::Shop;
 use serde_json::Value;
@@ -10,7 +10,7 @@ fn cronjob() -> Value {
 }
 
 /// Fails if an object has a member that Kubernetes' API does not have, or lacks a required one.
-fn has(object: &Value, location: &str, needed: &[&str], others: &[&str]) {
+fn check_members(object: &Value, location: &str, needed: &[&str], others: &[&str]) {
     let members = object.as_object().unwrap_or_else(|| panic!("{location} is not an object"));
     for name in needed {
         assert!(members.contains_key(*name), "{location} lacks {name}");
@@ -18,15 +18,15 @@ fn has(object: &Value, location: &str, needed: &[&str], others: &[&str]) {
     for name in members.keys() {
         assert!(
             needed.contains(&name.as_str()) || others.contains(&name.as_str()),
-            "{location} has no {name}"
+            "{location} may not have {name}"
         );
     }
 }
 
 #[test]
-fn the_nightly_job_has_the_form_of_batch_v1() {
+fn the_nightly_job_is_a_valid_cronjob_of_batch_v1() {
     let job = cronjob();
-    has(&job, "the object", &["apiVersion", "kind", "metadata", "spec"], &[]);
+    check_members(&job, "the object", &["apiVersion", "kind", "metadata", "spec"], &[]);
     assert_eq!((&job["apiVersion"], &job["kind"]), (&"batch/v1".into(), &"CronJob".into()));
     let spec = &job["spec"];
     let others = [
@@ -37,15 +37,15 @@ fn the_nightly_job_has_the_form_of_batch_v1() {
         "failedJobsHistoryLimit",
         "suspend",
     ];
-    has(spec, "spec", &["schedule", "jobTemplate"], &others);
+    check_members(spec, "spec", &["schedule", "jobTemplate"], &others);
     assert_eq!(spec["schedule"].as_str().expect("a text").split(' ').count(), 5);
-    assert_eq!(spec["concurrencyPolicy"], "Forbid", "two at once would only write twice");
+    assert_eq!(spec["concurrencyPolicy"], "Forbid", "two runs at once would only write twice");
     let template = &spec["jobTemplate"]["spec"];
-    has(template, "jobTemplate.spec", &["template"], &["backoffLimit", "activeDeadlineSeconds"]);
+    check_members(template, "jobTemplate.spec", &["template"], &["backoffLimit", "activeDeadlineSeconds"]);
     let pod = &template["template"]["spec"];
     let others =
         ["securityContext", "terminationGracePeriodSeconds", "automountServiceAccountToken", "volumes"];
-    has(pod, "pod", &["containers", "restartPolicy"], &others);
+    check_members(pod, "pod", &["containers", "restartPolicy"], &others);
     assert!(
         ["Never", "OnFailure"].contains(&pod["restartPolicy"].as_str().expect("a text")),
         "a job's pod ends"
@@ -53,7 +53,7 @@ fn the_nightly_job_has_the_form_of_batch_v1() {
     let [container] = pod["containers"].as_array().expect("a list").as_slice() else {
         panic!("one container")
     };
-    has(
+    check_members(
         container,
         "container",
         &["name", "image", "args"],

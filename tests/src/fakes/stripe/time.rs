@@ -6,7 +6,7 @@ use super::model::{Card, Customer, Session, Subscription, SubscriptionSchedule};
 /// The maximum number of changes in one step of a test.
 const STEPS_MAX: usize = 10_000;
 
-/// A change at a time. Of several changes at the same time, the one that is first in this list happens first.
+/// A change that is due at a time. Of several changes at the same time, the first in this list happens first.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Due {
     ExpireSession(String),
@@ -18,7 +18,7 @@ enum Due {
 }
 
 impl Account {
-    /// Lets time pass until that time (Unix seconds), and does what Stripe does meanwhile.
+    /// Advances the time to `to` (Unix seconds), and makes the changes that are due until then.
     pub(super) fn advance(&mut self, to: i64) {
         for _ in 0..STEPS_MAX {
             let Some((at, due)) = self.next_due().filter(|(at, _)| *at <= to) else {
@@ -28,7 +28,7 @@ impl Account {
             self.now = self.now.max(at);
             self.perform(due);
         }
-        panic!("more than {STEPS_MAX} things happen until {to}");
+        panic!("more than {STEPS_MAX} changes are due until {to}");
     }
 
     fn next_due(&self) -> Option<(i64, Due)> {
@@ -50,7 +50,7 @@ impl Account {
         let is_active = |schedule: &SubscriptionSchedule| schedule.status == "active";
         let schedules = self.newest_first(is_active);
         let phases = schedules.into_iter().filter_map(|schedule| {
-            // A phase that has ended has been left already, so the next end is that of the phase it is in.
+            // Phases that have ended were left, so the first end after `entered` is that of the current phase.
             let end = schedule.phases.iter().map(|phase| phase.end).find(|end| *end > schedule.entered)?;
             Some((end, Due::EndPhase(schedule.id.clone())))
         });
