@@ -6,6 +6,7 @@ mod check;
 mod clock;
 mod document;
 mod schema;
+mod secret;
 mod sync;
 mod terminal;
 mod token;
@@ -31,6 +32,7 @@ struct Cli {
 enum CliCommand {
     Check(check::CheckArguments),
     Schema(schema::SchemaArguments),
+    Secret(secret::SecretArguments),
     Sync(sync::SyncArguments),
     Token(token::TokenArguments),
     Webhook(webhook::WebhookArguments),
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
     terminal::exit_code(match Cli::parse().command {
         CliCommand::Check(arguments) => check::run(&arguments),
         CliCommand::Schema(arguments) => schema::run(&arguments),
+        CliCommand::Secret(arguments) => secret::run(&arguments),
         CliCommand::Sync(arguments) => sync::run(&arguments),
         CliCommand::Token(arguments) => token::run(&arguments),
         CliCommand::Webhook(arguments) => webhook::run(&arguments),

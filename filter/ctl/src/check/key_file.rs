@@ -76,7 +76,7 @@ pub(super) fn problems(value: &Value, names: &[String]) -> Vec<(String, String)>
 }
 
 /// Returns what is wrong with a key, without the key.
-fn key_problem(key: &str) -> Option<&'static str> {
+pub(crate) fn key_problem(key: &str) -> Option<&'static str> {
     if key.starts_with("Bearer") {
         return Some("write the key alone: `header_value_prefix` adds \"Bearer \"");
     }

@@ -24,6 +24,7 @@ use crate::document::{FoundDocument, is_document};
 use clap::Args;
 use file::CheckedFile;
 use finding::{Finding, FindingKind, Level, Location};
+pub(crate) use key_file::key_problem;
 use report::ReportFormat;
 use serde_json::Value;
 use std::process::ExitCode;
