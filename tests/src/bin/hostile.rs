@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tollgate_tests::hostile::{AttackRun, MEMORY_MAX, Phase};
+use tollgate_tests::install::workspace::print_line;
 
 /// The time between two readings of the memory.
 const MEMORY_INTERVAL: Duration = Duration::from_secs(10);
@@ -27,7 +28,7 @@ fn main() {
 }
 
 async fn run(length: Duration) {
-    println!("starting the gateway and signing {TOKENS} tokens");
+    print_line(&format!("starting the gateway and signing {TOKENS} tokens"));
     let run = AttackRun::start(TOKENS).await;
     let phases = u32::try_from(Phase::ALL.len()).expect("a few");
     let (started, ended) = (Instant::now(), Arc::new(AtomicBool::new(false)));
@@ -38,7 +39,7 @@ async fn run(length: Duration) {
         while !ended.load(Ordering::Relaxed) {
             let bytes = run.memory();
             highest = bytes.max(highest);
-            println!("{}", line(started.elapsed(), bytes));
+            print_line(&line(started.elapsed(), bytes));
             tokio::time::sleep(MEMORY_INTERVAL).await;
         }
         highest
@@ -47,13 +48,15 @@ async fn run(length: Duration) {
     for round in 1..=2 {
         for phase in Phase::ALL {
             let tally = run.run_phase(phase, length / phases / 2).await;
-            println!("        {phase:?}, round {round}: {tally}");
+            print_line(&format!("        {phase:?}, round {round}: {tally}"));
         }
     }
     ended.store(true, Ordering::Relaxed);
     let highest = watch.await.expect("a task that only reads");
     let (highest, bound) = (highest / 1_000_000, MEMORY_MAX / 1_000_000);
-    println!("no wrong response, no VM crashed; Envoy used at most {highest} MB of {bound} MB allowed");
+    print_line(&format!(
+        "no wrong response, no VM crashed; Envoy used at most {highest} MB of {bound} MB allowed"
+    ));
     assert!(highest < bound, "more memory than allowed");
 }
 

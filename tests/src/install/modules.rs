@@ -3,8 +3,9 @@
 
 use crate::install::workspace;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Rust's name for the platform of an Envoy plugin.
 const TARGET: &str = "wasm32-wasip1";
@@ -122,6 +123,22 @@ impl Modules {
     }
 }
 
+/// Whether the builds print what cargo prints.
+static SHOWS_BUILDS: AtomicBool = AtomicBool::new(false);
+
+/// Makes the builds print what cargo prints, because they take minutes.
+pub fn show_builds() {
+    SHOWS_BUILDS.store(true, Ordering::Relaxed);
+}
+
+/// Runs a build.
+fn run_build(cargo: &mut Command) {
+    if SHOWS_BUILDS.load(Ordering::Relaxed) {
+        cargo.stderr(Stdio::inherit());
+    }
+    run(cargo, "see the compiler's messages above");
+}
+
 /// Builds a module with a profile below `dir`, and returns the path of its copy there.
 fn build(dir: &Path, profile: &str, package: &str, file: &str, features: &[&str]) -> PathBuf {
     let mut cargo = inner_command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()).as_ref());
@@ -141,7 +158,7 @@ fn build(dir: &Path, profile: &str, package: &str, file: &str, features: &[&str]
     // `--config` adds to the flags of .cargo/config.toml, while the environment would replace them.
     let remap = format!("--remap-path-prefix={}=cargo", cargo_home().display());
     cargo.args(["--config", &format!("target.{TARGET}.rustflags=[{remap:?}, \"-C\", {COMPRESS:?}]")]);
-    run(&mut cargo, "see the compiler's messages above");
+    run_build(&mut cargo);
     let module = dir.join(file);
     replace(&dir.join(TARGET).join(profile).join(file), &module)
         .unwrap_or_else(|e| panic!("cannot make {}: {e}", module.display()));
@@ -157,7 +174,7 @@ fn build_native(module: &Path, profile: &str, folder: &str, features: &str) {
     cargo.args(["-p", "tollgate-host-native", "--features", features, "--target-dir"]).arg(&dir);
     let remap = format!("--remap-path-prefix={}=cargo", cargo_home().display());
     cargo.args(["--config", &format!("build.rustflags=[{remap:?}]")]);
-    run(&mut cargo, "see the compiler's messages above");
+    run_build(&mut cargo);
     replace(&dir.join(folder).join("libtollgate_host_native.so"), module)
         .unwrap_or_else(|e| panic!("cannot make {}: {e}", module.display()));
 }

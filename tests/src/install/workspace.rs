@@ -29,6 +29,11 @@ pub fn target_dir() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |dir| root().join(dir))
 }
 
+/// Prints a line on stdout. If its reader is gone (`cargo demo | head`), the line is dropped.
+pub fn print_line(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
 /// Prints a message about a slow step on stderr, directly: the test runner captures what tests print.
 pub fn progress(message: &str) {
     let _ = writeln!(std::io::stderr(), "tollgate: {message}");
