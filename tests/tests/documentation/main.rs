@@ -7,6 +7,7 @@ mod billing;
 mod blocks;
 mod code;
 mod codes;
+mod command;
 mod envoy;
 mod links;
 mod logs;
