@@ -1,6 +1,6 @@
 //! Runs each fuzz target for some seconds, starting from its seeds, if cargo is called with `--ignored`.
-//! `cargo fuzz run` (fuzz/Cargo.toml) runs one for longer. `cargo test` checks the same properties with random
-//! inputs (tests/properties).
+//! `cargo fuzz run` (fuzz/Cargo.toml) runs one for longer. `cargo test` checks the same properties with
+//! random inputs (tests/properties).
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -2,6 +2,10 @@
 //! bytes, strings, and messages.
 //!
 //! Format: <https://protobuf.dev/programming-guides/encoding/>. The callers know the meaning of the fields.
+//!
+//! The crate `prost` would add 15.7 KB to a module for reading a `google.protobuf.Struct` alone
+//! (`prost-types` 0.14, opt-level 3). It also skips unknown fields, and the last of several equal keys wins;
+//! a configuration with either is refused here.
 
 /// The size of a one-byte tag and the longest length.
 const OVERHEAD_BYTES_MAX: usize = 11;

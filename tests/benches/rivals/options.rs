@@ -26,7 +26,8 @@ pub(crate) struct Options {
     #[arg(long, value_name = "NAME")]
     pub(crate) only: Vec<String>,
     /// A folder with `plan_gate.wasm` and `stripe_webhook.wasm` of another build, and optionally with its
-    /// `libtollgate.so`. Each candidate with Tollgate is also measured with them, under its name with the suffix `@before`.
+    /// `libtollgate.so`. Each candidate with Tollgate is also measured with them, under its name with the
+    /// suffix `@before`.
     #[arg(long, value_name = "DIR")]
     pub(crate) before: Option<PathBuf>,
     /// Given by cargo.

@@ -1,6 +1,6 @@
 //! Everything that the README and the pages of `docs/` show is run, or parsed by the program that will read
-//! it: every command, every configuration, every link. A block without a check is a failure. The same for the workflows in
-//! `.github`.
+//! it: every command, every configuration, every link. A block without a check is a failure. The same for the
+//! workflows in `.github`.
 
 mod alarms;
 mod billing;

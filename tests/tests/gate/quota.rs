@@ -130,8 +130,8 @@ async fn use_up_month(gateway: &Gateway, user: &str) -> (u32, u32) {
 #[tokio::test]
 async fn a_request_refused_by_one_window_counts_in_none_and_windows_end() {
     let gateway = shipped().await;
-    // Three a month, two a second: wherever the seconds start, three are served before the month is over. On a
-    // busy machine, the three of one user may fall into different seconds.
+    // Three a month, two a second: wherever the seconds start, three are served before the month is over. On
+    // a busy machine, the three of one user may fall into different seconds.
     for user in 0..20 {
         let (served, refused_for_a_second) = use_up_month(&gateway, &format!("user_burst_{user}")).await;
         assert_eq!(served, 3);

@@ -1,4 +1,5 @@
-//! Checks of Envoy's own file around Tollgate's filters: its addresses, its node, and the connection managers.
+//! Checks of Envoy's own file around Tollgate's filters: its addresses, its node, and the connection
+//! managers.
 
 use super::finding::{Base, Finding, FindingKind};
 use super::{CLERK_WEBHOOK, GATE, READERS, WEBHOOK, at, document_of, envoy};

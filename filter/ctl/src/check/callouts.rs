@@ -16,8 +16,8 @@ pub(super) struct Named {
 }
 
 impl Named {
-    /// Returns whether calls through it need one of the API keys: not those for a key set or to the rate limit
-    /// service.
+    /// Returns whether calls through it need one of the API keys: not those for a key set or to the rate
+    /// limit service.
     pub(super) fn needs_key(&self) -> bool {
         let api = ["stripe.cluster", "clerk.cluster", "confirm.cluster"];
         api.iter().any(|api| self.location.shown.ends_with(api))

@@ -110,8 +110,8 @@ fn holds_back(filter: &str, resources: &[Resource<'_>]) -> bool {
     is_patched(filter, "/allow_on_headers_stop_iteration", &|value| *value == true, resources)
 }
 
-/// Returns whether a patch gives a setting of that filter a right value. One that names no filter is taken for
-/// each.
+/// Returns whether a patch gives a setting of that filter a right value. One that names no filter is taken
+/// for each.
 pub(super) fn is_patched(
     filter: &str,
     setting: &str,

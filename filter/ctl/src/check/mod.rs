@@ -34,8 +34,8 @@ use tollgate_core::config;
 ///
 /// Reads the document by the same rules as the filters, and prints every error with its position and its fix,
 /// then warnings about settings that are valid and probably not intended. A file may be the document alone
-/// (YAML or JSON) or a configuration of Envoy, Istio or Envoy Gateway that contains it; in these, the filters,
-/// clusters, and resources are checked too. Resources in several files are checked together.
+/// (YAML or JSON) or a configuration of Envoy, Istio or Envoy Gateway that contains it; in these, the
+/// filters, clusters, and resources are checked too. Resources in several files are checked together.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -50,7 +50,8 @@ impl Account {
         let is_active = |schedule: &SubscriptionSchedule| schedule.status == "active";
         let schedules = self.newest_first(is_active);
         let phases = schedules.into_iter().filter_map(|schedule| {
-            // Phases that have ended were left, so the first end after `entered` is that of the current phase.
+            // Phases that have ended were left, so the first end after `entered` is that of the current
+            // phase.
             let end = schedule.phases.iter().map(|phase| phase.end).find(|end| *end > schedule.entered)?;
             Some((end, Due::EndPhase(schedule.id.clone())))
         });

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-/// The first minor version 1.x whose credential injector has `header_value_prefix`, as the shipped files need.
+/// The first minor version 1.x whose credential injector has `header_value_prefix`, as the shipped files
+/// need.
 const MINOR_VERSION_MIN: u32 = 37;
 
 /// Returns the Envoy to run, searched once per process. Installs the wheel below `target/` if the machine has

