@@ -67,6 +67,10 @@ codes! {
     NoGraceStart => "no_grace_start",
     ItemsCut => "items_cut",
     UnreadablePart => "unreadable_part",
+    // Deleted users and organizations.
+    DeletedSubjectExists => "deleted_subject_exists",
+    DeletedSubjectUnsearched => "deleted_subject_unsearched",
+    DeletedSubjectScheduled => "deleted_subject_scheduled",
     // Clerk Billing.
     ClerkBillingOff => "clerk_billing_off",
     UnmappedClerkPlan => "unmapped_clerk_plan",

@@ -9,6 +9,7 @@ pub mod alarm;
 pub mod auth;
 pub mod backfill;
 pub mod billing;
+mod cancellation;
 pub mod clerk;
 pub mod config;
 mod cors;

@@ -25,6 +25,8 @@ const EXPORTED: &[&str] = &[
     r#"tollgate_clerk_webhook{result="processed"}"#,
     r#"tollgate_clerk_webhook{result="ignored"}"#,
     r#"tollgate_clerk_webhook{result="no_subject"}"#,
+    r#"tollgate_clerk_webhook{result="subject_exists"}"#,
+    r#"tollgate_clerk_webhook{result="not_canceled"}"#,
     r#"tollgate_clerk_webhook{result="failed"}"#,
     "tollgate_clerk_webhook_double_subscriptions",
     r#"tollgate_billing{endpoint="checkout",code="ok"}"#,
@@ -266,6 +268,16 @@ fn failures() -> Vec<(&'static str, Scenario<'static>, f64)> {
             "TollgateClerkWebhookFailing",
             vec![(clerk_processed, no_more(0.1)), (clerk_failed, from_now_on(0.1))],
             2.0,
+        ),
+        (
+            "TollgateDeletedNotCanceled",
+            vec![(r#"tollgate_clerk_webhook{result="subject_exists"}"#, once(1.0))],
+            day,
+        ),
+        (
+            "TollgateDeletedNotCanceled",
+            vec![(r#"tollgate_clerk_webhook{result="not_canceled"}"#, once(1.0))],
+            day,
         ),
         (
             "TollgateClerkWebhookSilent",

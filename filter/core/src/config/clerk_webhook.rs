@@ -30,7 +30,6 @@ pub struct ClerkWebhookSettings {
     /// The only accepted instance, if set.
     pub(crate) instance: Option<InstanceId>,
     /// The handling of the Stripe subscriptions of a deleted user or organization.
-    #[allow(dead_code, reason = "no source reads it yet")]
     pub(crate) on_deleted: DeletedSubjects,
     /// The settings of the sync.
     pub sync: SyncSettings,

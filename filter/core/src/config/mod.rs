@@ -41,7 +41,6 @@ pub use crate::upstream::Upstream;
 pub use billing::BillingSettings;
 pub(crate) use billing::Purchase;
 pub use clerk_webhook::ClerkWebhookSettings;
-#[cfg(test)]
 pub(crate) use clerk_webhook::{CancellationTime, DeletedSubjects};
 pub use document::ApiKeyVariable;
 pub(crate) use document::billing::{BillingAddress, TrialPayment};

@@ -7,6 +7,9 @@ use crate::time::Micros;
 
 const SERVICES: [Service; 2] = [Service::Stripe, Service::Clerk];
 
+/// The number of metrics that are not of one service.
+const OF_SYNCS: usize = 2;
+
 /// The metrics of a worker's syncs, among those of the worker.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SyncMetrics {
@@ -44,11 +47,16 @@ impl SyncMetrics {
             kind: MetricKind::Counter,
             name: format!("{prefix}.callouts_failed.{}", service.name().to_ascii_lowercase()),
         });
-        let of_syncs = [
+        let of_syncs: [_; OF_SYNCS] = [
             (MetricKind::Histogram, format!("{prefix}.sync_duration_ms")),
             (MetricKind::Counter, format!("{prefix}.double_subscriptions")),
         ];
         failed.into_iter().chain(of_syncs.map(|(kind, name)| MetricDefinition { kind, name }))
+    }
+
+    /// Returns the number of the metric after the last of these.
+    pub(crate) const fn end(self) -> usize {
+        self.first.saturating_add(SERVICES.len()).saturating_add(OF_SYNCS)
     }
 
     fn id(self, number: usize) -> MetricId {

@@ -22,7 +22,8 @@ mod subject;
 mod trigger;
 
 pub(crate) use api_request::{
-    ApiRequest, ListSessions, NoteOwner, SearchSubject, SessionsResponse, object_in,
+    ApiRequest, ListSessions, ListSubscriptions, NoteOwner, ReadRecord, RetrieveSubscription, SearchSubject,
+    SessionsResponse, SubscriptionResponse, object_in,
 };
 pub(crate) use changed_subjects::ChangedSubject;
 pub(crate) use deadline::Deadline;

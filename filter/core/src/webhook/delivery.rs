@@ -1,14 +1,15 @@
-//! The state machine of a webhook request: it holds the request, verifies the event, runs the sync, and
+//! The state machine of a webhook request: it holds the request, verifies the event, processes it, and
 //! responds. Every event source uses it.
 //!
 //! ```text
-//! Header ─▶ Body ─▶ CheckingDuplicate ─▶ Syncing ─▶ Remembering ─▶ Done
+//! Header ─▶ Body ─▶ CheckingDuplicate ─▶ Processing ─▶ Remembering ─▶ Done
 //!   │        │             │               │  └─▶ Forwarded ─▶ Remembering   (mode `forward`, after a 2xx)
-//!   │        │             ├────▶ Remembering  └────▶ Done: the sync failed, found no subject, or raised an alarm
+//!   │        │             ├────▶ Remembering  └────▶ Done: it failed, found no subject, or raised an alarm
 //!   │        │             └────────────────────▶ Done: an earlier delivery was processed
 //!   └────────┴──────────────────────────────────▶ Done: another path, refused, or no work
 //! ```
 
+use super::event_process::{EventCause, EventProcess, ProcessEnd, ProcessStep};
 use super::metrics;
 use super::receipt::Receipt;
 use super::refusal;
@@ -25,13 +26,8 @@ use crate::machine::{Action, Input, Machine, Step};
 use crate::problem::Problem;
 use crate::report::Report;
 use crate::shared::{Change, SharedUpdate, UpdateProgress};
-use crate::sync::{Deadline, RecordedSync, SyncEnd, SyncError, SyncStep, Trigger, audit};
+use crate::sync::SyncError;
 use crate::time::Micros;
-use std::time::Duration;
-
-/// The maximum duration of a sync during a delivery. Stripe Checkout delays the customer's redirect until the
-/// webhook responds, for at most 10 s.
-const SYNC_TIME_MAX: Duration = Duration::from_secs(8);
 
 /// The maximum number of attempts to remember an event while other workers change the same bucket. Giving up
 /// is harmless: a duplicate is synced again.
@@ -61,16 +57,11 @@ enum DeliveryStage<G> {
     /// The bucket that shows whether an earlier delivery of the event was processed.
     CheckingDuplicate(Box<PendingEvent>),
     /// Responses from Stripe and Clerk, and the results of updating the shared audit records.
-    Syncing(Box<Syncing>),
-    /// The upstream's response to an event whose sync has ended.
-    Forwarded { remembered: RememberedEvent, sync_ended_at: Micros },
+    Processing(Box<Processing>),
+    /// The upstream's response to an event whose processing has ended.
+    Forwarded { remembered: RememberedEvent, ended_at: Micros },
     /// The update of the bucket of processed events. `response` follows it.
-    Remembering {
-        remembered: RememberedEvent,
-        sync_ended_at: Micros,
-        update: SharedUpdate<()>,
-        response: Action,
-    },
+    Remembering { remembered: RememberedEvent, ended_at: Micros, update: SharedUpdate<()>, response: Action },
     /// Nothing: the request was forwarded or has its response.
     Done,
 }
@@ -87,18 +78,18 @@ struct PendingEvent {
 /// The work of an event that is no duplicate.
 #[derive(Debug)]
 enum PendingWork {
-    /// A sync.
-    Sync(Box<Trigger>),
+    /// A sync, or the cancellation of subscriptions.
+    Process(EventCause),
     /// These log lines.
     Log(Vec<Report>),
 }
 
-/// An event whose sync is in progress.
+/// An event that is being processed.
 #[derive(Debug)]
-struct Syncing {
+struct Processing {
     event: EventId,
     remembered: RememberedEvent,
-    sync: RecordedSync,
+    process: EventProcess,
 }
 
 impl<S: EventSource> Default for Delivery<S> {
@@ -141,32 +132,30 @@ impl<S: EventSource> Machine for Delivery<S> {
                     self.start_work(worker, now, *pending)
                 }
             }
-            (DeliveryStage::Syncing(mut syncing), input) => {
-                match syncing.sync.handle(&mut worker.sync, now, &input) {
-                    SyncStep::Continue(action, reports) => {
+            (DeliveryStage::Processing(mut processing), input) => {
+                match processing.process.handle(&mut worker.sync, now, &input) {
+                    ProcessStep::Continue(action, reports) => {
                         self.reports.extend(reports);
-                        self.stage = DeliveryStage::Syncing(syncing);
+                        self.stage = DeliveryStage::Processing(processing);
                         action
                     }
-                    SyncStep::Ended(end) => self.finish(worker, now, *syncing, *end),
+                    ProcessStep::Ended(end) => self.finish(worker, now, *processing, *end),
                 }
             }
-            (DeliveryStage::Remembering { remembered, sync_ended_at, mut update, response }, input) => {
+            (DeliveryStage::Remembering { remembered, ended_at, mut update, response }, input) => {
                 let change =
-                    |value: Option<&[u8]>| Change::Write(remembered.bucket_with(value, sync_ended_at), ());
+                    |value: Option<&[u8]>| Change::Write(remembered.bucket_with(value, ended_at), ());
                 match update.handle(&input, change) {
                     UpdateProgress::Continue(action) => {
-                        self.stage =
-                            DeliveryStage::Remembering { remembered, sync_ended_at, update, response };
+                        self.stage = DeliveryStage::Remembering { remembered, ended_at, update, response };
                         action
                     }
                     UpdateProgress::Done(()) | UpdateProgress::GaveUp(()) => response,
                 }
             }
-            (
-                DeliveryStage::Forwarded { remembered, sync_ended_at },
-                Input::Responded { status: 200..=299 },
-            ) => self.remember(remembered, sync_ended_at, Action::Wait),
+            (DeliveryStage::Forwarded { remembered, ended_at }, Input::Responded { status: 200..=299 }) => {
+                self.remember(remembered, ended_at, Action::Wait)
+            }
             // Inputs that this stage does not wait for are ignored.
             (stage, _) => self.wait_in(stage),
         };
@@ -250,7 +239,12 @@ impl<S: EventSource> Delivery<S> {
         let ignored = Receipt::new(DeliveryResult::Ignored, &event);
         match work {
             EventWork::Sync(trigger) => {
-                self.check_duplicate(worker, event, signed_at, PendingWork::Sync(trigger))
+                let work = PendingWork::Process(EventCause::Sync(trigger));
+                self.check_duplicate(worker, event, signed_at, work)
+            }
+            EventWork::Cancel(deletion) => {
+                let work = PendingWork::Process(EventCause::Deletion(deletion));
+                self.check_duplicate(worker, event, signed_at, work)
             }
             EventWork::Log(lines) => self.check_duplicate(worker, event, signed_at, PendingWork::Log(lines)),
             EventWork::None(alarms) => {
@@ -304,8 +298,8 @@ impl<S: EventSource> Delivery<S> {
 
     fn start_work(&mut self, worker: &mut WebhookWorker<S>, now: Micros, pending: PendingEvent) -> Action {
         let PendingEvent { event, work, remembered, .. } = pending;
-        let trigger = match work {
-            PendingWork::Sync(trigger) => *trigger,
+        let cause = match work {
+            PendingWork::Process(cause) => cause,
             PendingWork::Log(lines) => {
                 self.reports.extend(lines);
                 let receipt = Receipt::new(DeliveryResult::Ignored, &event);
@@ -313,14 +307,13 @@ impl<S: EventSource> Delivery<S> {
                 return self.remember_and_respond(remembered, now, response);
             }
         };
-        match RecordedSync::begin(&worker.sync, now, trigger, Deadline::new(now, SYNC_TIME_MAX)) {
-            Ok((sync, action)) => {
-                self.stage = DeliveryStage::Syncing(Box::new(Syncing { event, remembered, sync }));
+        match EventProcess::begin(&worker.sync, now, &event, cause) {
+            Ok((process, action)) => {
+                self.stage = DeliveryStage::Processing(Box::new(Processing { event, remembered, process }));
                 action
             }
-            Err(error) => {
-                self.reports.push(audit::sync_failed(&error, Some(&event)));
-                self.reports.extend(metrics::SYNC.callout_failed(&error));
+            Err((error, reports)) => {
+                self.reports.extend(reports);
                 self.fail(&error, &event)
             }
         }
@@ -330,22 +323,21 @@ impl<S: EventSource> Delivery<S> {
         self.refuse(DeliveryResult::Failed, refusal::failed(error, event))
     }
 
-    /// Responds after the sync has ended, and remembers the event if all its work is done.
+    /// Responds after the event was processed, and remembers it if all its work is done.
     fn finish(
         &mut self,
         worker: &WebhookWorker<S>,
         now: Micros,
-        syncing: Syncing,
-        mut end: SyncEnd,
+        processing: Processing,
+        mut end: ProcessEnd,
     ) -> Action {
-        let Syncing { event, remembered, .. } = syncing;
-        self.reports.extend(metrics::SYNC.ended(&end, now));
+        let Processing { event, remembered, .. } = processing;
         self.reports.append(&mut end.reports);
         let result = match &end.result {
-            Ok(result) => DeliveryResult::from(*result),
+            Ok(result) => *result,
             Err(error) => return self.fail(error, &event),
         };
-        let response = self.respond_or_forward(worker, &Receipt::from_sync(result, &event, &end));
+        let response = self.respond_or_forward(worker, &Receipt::after(result, &event, &end));
         if result == DeliveryResult::Processed && !end.has_alarms {
             self.remember_and_respond(remembered, now, response)
         } else {
@@ -364,7 +356,7 @@ impl<S: EventSource> Delivery<S> {
     ) -> Action {
         match response {
             Action::Forward(forward) => {
-                self.stage = DeliveryStage::Forwarded { remembered, sync_ended_at: ended_at };
+                self.stage = DeliveryStage::Forwarded { remembered, ended_at };
                 Action::Forward(Forward { needs_response_status: true, ..forward })
             }
             response => self.remember(remembered, ended_at, response),
@@ -372,9 +364,9 @@ impl<S: EventSource> Delivery<S> {
     }
 
     /// Remembers that the event was processed, then performs `response`.
-    fn remember(&mut self, remembered: RememberedEvent, sync_ended_at: Micros, response: Action) -> Action {
+    fn remember(&mut self, remembered: RememberedEvent, ended_at: Micros, response: Action) -> Action {
         let (update, action) = SharedUpdate::begin(remembered.key.clone(), REMEMBER_TRIES_MAX);
-        self.stage = DeliveryStage::Remembering { remembered, sync_ended_at, update, response };
+        self.stage = DeliveryStage::Remembering { remembered, ended_at, update, response };
         action
     }
 

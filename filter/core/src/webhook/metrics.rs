@@ -1,5 +1,5 @@
 //! The metrics of the webhook filter: one counter for each result of a delivery, followed by the metrics of
-//! syncs. A metric's id is its position in this order.
+//! syncs, and the counter of canceled subscriptions. A metric's id is its position in this order.
 
 use super::result::DeliveryResult;
 use super::source::SourceLabels;
@@ -14,13 +14,22 @@ pub(super) fn result_count(result: DeliveryResult) -> Report {
     Report::Count(MetricId(result as usize))
 }
 
+/// Returns the report that counts a subscription of a deleted subject that was canceled.
+pub(super) fn canceled_count() -> Report {
+    Report::Count(MetricId(SYNC.end()))
+}
+
 /// Returns the definitions of all metrics of a source in the order of their ids.
 pub(super) fn definitions(labels: &SourceLabels) -> Vec<MetricDefinition> {
     let results = DeliveryResult::ALL.into_iter().map(|result| MetricDefinition {
         kind: MetricKind::Counter,
         name: format!("{}.{}", labels.result_metrics, result.as_str()),
     });
-    results.chain(SyncMetrics::definitions(labels.metrics)).collect()
+    let canceled = labels.cancels_subscriptions.then(|| MetricDefinition {
+        kind: MetricKind::Counter,
+        name: format!("{}.subscriptions_canceled", labels.metrics),
+    });
+    results.chain(SyncMetrics::definitions(labels.metrics)).chain(canceled).collect()
 }
 
 #[cfg(test)]

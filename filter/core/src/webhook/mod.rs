@@ -9,6 +9,7 @@
 
 mod clerk;
 mod delivery;
+mod event_process;
 mod metrics;
 mod receipt;
 mod refusal;

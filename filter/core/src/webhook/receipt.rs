@@ -1,10 +1,10 @@
 //! The response to a delivery that was accepted, or the header fields that report its result to the upstream.
 
+use super::event_process::ProcessEnd;
 use super::result::DeliveryResult;
 use super::source::SourceLabels;
 use crate::http::{Forward, Reply};
 use crate::ids::EventId;
-use crate::sync::SyncEnd;
 use serde::Serialize;
 
 /// The result of a delivery: the body of the response to the sender, or the source of the upstream's header
@@ -20,20 +20,31 @@ pub(super) struct Receipt<'a> {
     plan: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     changed: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    canceled: Option<usize>,
 }
 
 impl<'a> Receipt<'a> {
-    /// Creates the receipt of a delivery that started no sync.
+    /// Creates the receipt of a delivery whose event needed no processing.
     pub(super) fn new(result: DeliveryResult, event: &'a EventId) -> Self {
-        Receipt { received: true, status: result, event, subject: None, plan: None, changed: None }
+        Receipt {
+            received: true,
+            status: result,
+            event,
+            subject: None,
+            plan: None,
+            changed: None,
+            canceled: None,
+        }
     }
 
-    /// Creates the receipt of a delivery whose sync has ended.
-    pub(super) fn from_sync(result: DeliveryResult, event: &'a EventId, end: &'a SyncEnd) -> Self {
+    /// Creates the receipt of a delivery whose event was processed.
+    pub(super) fn after(result: DeliveryResult, event: &'a EventId, end: &'a ProcessEnd) -> Self {
         Receipt {
             subject: end.subject.as_ref().map(|subject| subject.as_str()),
             plan: end.plan.as_deref(),
-            changed: (result == DeliveryResult::Processed).then_some(end.changed),
+            changed: end.changed,
+            canceled: end.canceled,
             ..Receipt::new(result, event)
         }
     }

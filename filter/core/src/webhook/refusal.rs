@@ -1,4 +1,4 @@
-//! Problem responses to deliveries that are refused or whose sync failed.
+//! Problem responses to deliveries that are refused or whose processing failed.
 
 use super::source::{EventRejection, EventSource};
 use super::worker::WebhookWorker;
@@ -50,7 +50,7 @@ pub(super) fn overloaded<S>(worker: &mut WebhookWorker<S>, now: Micros) -> (Prob
     (problem.header("retry-after", RETRY_AFTER_S), line)
 }
 
-/// Returns the response to a delivery whose sync failed. Its status makes the sender retry, so the event is
+/// Returns the response to a delivery whose processing failed. Its status makes the sender retry, so the event is
 /// not lost.
 pub(super) fn failed(error: &SyncError, event: &EventId) -> Problem {
     // 500 if an operator must act, so that the failure stands out in the sender's dashboard.
@@ -65,7 +65,7 @@ pub(super) fn failed(error: &SyncError, event: &EventId) -> Problem {
         | SyncError::Unmapped
         | SyncError::SubjectMissing => 503,
     };
-    let detail = "the plan could not be synced; see the gateway's log for the cause";
+    let detail = "the event could not be processed; see the gateway's log for the cause";
     let problem = Problem::new(status, error.code(), detail).header("retry-after", RETRY_AFTER_S);
     problem.with("event", event.as_str())
 }

@@ -1,8 +1,8 @@
 //! Senders of events: separates the delivery, which is the same for all senders, from the signature, payload,
 //! and labels of one sender.
 //!
-//! A source verifies the bytes that its sender signed and returns the work that the event needs: a sync, or
-//! nothing. It also defines the sender's response texts, header fields, and metric prefix. It starts no
+//! A source verifies the bytes that its sender signed and returns the work that the event needs: a sync, a
+//! cancellation, or nothing. It also defines the sender's response texts, header fields, and metric prefix. It starts no
 //! callout and sends no response itself.
 
 pub(super) mod clerk;
@@ -11,6 +11,7 @@ pub(super) mod stripe;
 mod tests;
 
 use crate::alarm::AlarmCode;
+use crate::cancellation::Deletion;
 use crate::config::SyncSettings;
 use crate::http::HeaderMap;
 use crate::identity::HeaderOwner;
@@ -65,6 +66,8 @@ pub struct SourceLabels {
     pub(crate) metrics: &'static str,
     /// The prefix of the names of the metrics that count deliveries by result.
     pub(crate) result_metrics: &'static str,
+    /// Whether its events may cancel subscriptions, which a metric then counts.
+    pub(crate) cancels_subscriptions: bool,
 }
 
 /// An event whose signature is valid.
@@ -82,6 +85,8 @@ pub struct VerifiedEvent {
 pub(crate) enum EventWork {
     /// A sync, started by this trigger.
     Sync(Box<Trigger>),
+    /// The cancellation of a deleted subject's subscriptions.
+    Cancel(Box<Deletion>),
     /// Log lines, once for the event; it changes nothing.
     Log(Vec<Report>),
     /// No work; the reports are alarms for the operator.

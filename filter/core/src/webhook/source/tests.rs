@@ -31,6 +31,7 @@ impl EventSource for OtherSource {
         header_owner: HeaderOwner::StripeWebhook,
         metrics: "tollgate.other",
         result_metrics: "tollgate.other.result",
+        cancels_subscriptions: false,
     };
 
     fn read_signature(&self, headers: &HeaderMap, _: Micros) -> Result<(), EventRejection> {

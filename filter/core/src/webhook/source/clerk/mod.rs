@@ -7,7 +7,7 @@ use super::{EventRejection, EventSource, SourceLabels, VerifiedEvent};
 use crate::clerk::event::{ClerkEvent, ClerkEventError};
 use crate::clerk::signature::{SvixSignature, SvixSignatureError};
 use crate::clerk::signing_key::SigningKey;
-use crate::config::{ClerkWebhookSettings, SyncSettings};
+use crate::config::{ClerkWebhookSettings, DeletedSubjects, SyncSettings};
 use crate::http::HeaderMap;
 use crate::identity::HeaderOwner;
 use crate::ids::InstanceId;
@@ -23,6 +23,8 @@ pub struct ClerkSource {
     signing_keys: Vec<SigningKey>,
     /// The instance whose events are accepted; `None` accepts every instance.
     instance: Option<InstanceId>,
+    /// The handling of the Stripe subscriptions of a deleted user or organization.
+    on_deleted: DeletedSubjects,
 }
 
 impl ClerkSource {
@@ -32,6 +34,7 @@ impl ClerkSource {
             tolerance: section.endpoint.tolerance,
             signing_keys: section.signing_keys.clone(),
             instance: section.instance.clone(),
+            on_deleted: section.on_deleted,
         }
     }
 }
@@ -47,6 +50,7 @@ impl EventSource for ClerkSource {
         header_owner: HeaderOwner::ClerkWebhook,
         metrics: "tollgate.clerk_webhook",
         result_metrics: "tollgate.clerk_webhook",
+        cancels_subscriptions: true,
     };
 
     fn read_signature(&self, headers: &HeaderMap, now: Micros) -> Result<SvixSignature, EventRejection> {

@@ -1,5 +1,7 @@
 //! Deliveries of Clerk's events: which are refused, which need no work, and which start a sync.
 
+mod deletions;
+
 use super::*;
 use crate::clerk::signature::tests::signed;
 use crate::config::{self, Mode};

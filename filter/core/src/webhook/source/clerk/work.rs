@@ -3,8 +3,9 @@
 
 use super::ClerkSource;
 use crate::alarm::{Alarm, AlarmCode};
+use crate::cancellation::Deletion;
 use crate::clerk::event::{ClerkEvent, ClerkEventContent, FailedCharge, NamedPayer};
-use crate::config::SyncSettings;
+use crate::config::{DeletedSubjects, SyncSettings};
 use crate::ids::{EventId, Subject};
 use crate::report::{Level, Report};
 use crate::sorted::SortedSet;
@@ -19,16 +20,22 @@ impl ClerkSource {
             return EventWork::NotOurs(alarm);
         }
         let ClerkEvent { event_type, content, .. } = event;
-        match content {
+        match (content, self.on_deleted) {
             // The sync reads all sources of plans; without Clerk Billing among them, nothing has changed.
-            ClerkEventContent::Billing(payer) if settings.clerk_billing.is_some() => match payer {
+            (ClerkEventContent::Billing(payer), _) if settings.clerk_billing.is_some() => match payer {
                 NamedPayer::Subject(subject) => EventWork::Sync(Box::new(trigger(id, &event_type, subject))),
                 payer => EventWork::NoSubject(unnamed(id, &payer)),
             },
-            ClerkEventContent::PaymentFailed(charge) => EventWork::Log(vec![payment_failed(id, &charge)]),
-            ClerkEventContent::Billing(_) | ClerkEventContent::Deleted(_) | ClerkEventContent::NoWork => {
-                EventWork::None(Vec::new())
+            (ClerkEventContent::PaymentFailed(charge), _) => {
+                EventWork::Log(vec![payment_failed(id, &charge)])
             }
+            (ClerkEventContent::Deleted(subject), DeletedSubjects::Cancel(at)) => {
+                EventWork::Cancel(Box::new(Deletion { event: id.clone(), event_type, subject, at }))
+            }
+            (
+                ClerkEventContent::Billing(_) | ClerkEventContent::Deleted(_) | ClerkEventContent::NoWork,
+                _,
+            ) => EventWork::None(Vec::new()),
         }
     }
 

@@ -67,6 +67,7 @@ impl EventSource for StripeSource {
         header_owner: HeaderOwner::StripeWebhook,
         metrics: "tollgate.webhook",
         result_metrics: "tollgate.webhook.result",
+        cancels_subscriptions: false,
     };
 
     fn read_signature(&self, headers: &HeaderMap, now: Micros) -> Result<Signed, EventRejection> {
