@@ -32,6 +32,19 @@ pub(super) fn findings(base: Base<'_>, value: &Value, named: &[Named]) -> Vec<Fi
     findings
 }
 
+/// Returns Tollgate's filters in a configuration of Envoy, or in the patches of Istio's EnvoyFilters.
+pub(super) fn filters(value: &Value) -> Vec<&'static str> {
+    let mut found = Vec::new();
+    document::walk(value, "", &mut |_, value| {
+        found.extend(which(value));
+        // One that has the module of another is found by its name too: its module is an error of its own.
+        let name = at(value, "/typed_config/config/name");
+        found.extend(SECTION_NAMES.iter().copied().find(|own| *name == **own));
+        true
+    });
+    found
+}
+
 /// Returns every cluster, and its location.
 fn clusters(value: &Value) -> Vec<(String, &Value)> {
     let mut found = Vec::new();

@@ -27,6 +27,11 @@ pub(super) fn findings(resources: &[Resource<'_>], named: &[Named]) -> Vec<Findi
     findings
 }
 
+/// Returns Tollgate's filters in these policies.
+pub(super) fn filters(resources: &[Resource<'_>]) -> impl Iterator<Item = &'static str> {
+    of_kind(resources, "EnvoyExtensionPolicy").flat_map(|policy| policy.list("/wasm")).filter_map(filter_of)
+}
+
 fn extension_policy(policy: Resource<'_>, resources: &[Resource<'_>], findings: &mut Vec<Finding>) {
     let plugins = policy.list("/wasm");
     let ours: Vec<Option<&str>> = plugins.iter().map(filter_of).collect();

@@ -70,6 +70,7 @@ kinds! {
     MissingFile = Error "missing_file",
     InvalidKeyFile = Error "invalid_key_file",
     FilterOrder = Warning "filter_order",
+    UnservedWebhook = Warning "unserved_webhook",
     CorsOrder = Warning "cors_order",
     Phase = Warning "phase",
     FailurePolicy = Warning "failure_policy",

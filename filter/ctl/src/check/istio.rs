@@ -30,6 +30,11 @@ pub(super) fn findings(resources: &[Resource<'_>], named: &[Named]) -> Vec<Findi
     findings
 }
 
+/// Returns Tollgate's filters in these WasmPlugins. Those in EnvoyFilters are Envoy's own.
+pub(super) fn filters(resources: &[Resource<'_>]) -> impl Iterator<Item = &'static str> {
+    of_kind(resources, "WasmPlugin").filter_map(filter)
+}
+
 fn filter(plugin: Resource<'_>) -> Option<&'static str> {
     which(&[plugin.spec("/pluginName"), plugin.spec("/url")])
 }

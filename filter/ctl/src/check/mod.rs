@@ -83,6 +83,8 @@ const ORDER: &str = "stripe_webhook must come before clerk_webhook, that before 
 /// The text of the error about a gate whose document has billing endpoints that no filter serves.
 const UNSERVED: &str = "the document has the section `billing`, so the gate lets the paths below `billing.path` pass without a \
                         token, but there is no filter `billing`: add it, or remove the section";
+/// The sections whose deliveries nothing verifies without their filter.
+const WEBHOOKS: [&str; 2] = [WEBHOOK, CLERK_WEBHOOK];
 /// The text of the error about a filter without a document.
 const FORGOTTEN: &str = "there is no Tollgate document here, and the filter does not start without one";
 
@@ -194,6 +196,7 @@ fn check_together(files: &[&CheckedFile], environment: bool, findings: &mut Vec<
     let resources: Vec<resource::Resource<'_>> = resource::all(files.iter().copied()).collect();
     let found = files.iter().flat_map(|file| file.contents.found.iter().map(|found| (*file, found)));
     let named = callouts::clusters(found);
+    findings.extend(unserved_webhooks(&documents, &filters(files, &resources)));
     findings.extend(istio::findings(&resources, &named));
     findings.extend(istio_selectors::findings(&resources));
     findings.extend(envoy_gateway::findings(&resources, &named));
@@ -211,6 +214,30 @@ fn distinct_documents<'a>(files: &[&'a CheckedFile]) -> Vec<(&'a CheckedFile, &'
         }
     }
     documents
+}
+
+/// Returns which of Tollgate's filters the files have, in configurations of any kind.
+fn filters(files: &[&CheckedFile], resources: &[resource::Resource<'_>]) -> Vec<&'static str> {
+    let values = files.iter().flat_map(|file| &file.contents.values);
+    let envoys = values.flat_map(|value| envoy::filters(&value.value));
+    envoys.chain(istio::filters(resources)).chain(envoy_gateway::filters(resources)).collect()
+}
+
+/// Warns of webhooks in these documents that none of these filters serves. A document alone has no filters.
+fn unserved_webhooks(documents: &[(&CheckedFile, &FoundDocument)], filters: &[&str]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (file, found) in documents.iter().filter(|_| !filters.is_empty()) {
+        let has_section = |section: &&str| found.document.get(*section).is_some();
+        for section in WEBHOOKS.into_iter().filter(|section| !filters.contains(section)).filter(has_section) {
+            let text = format!(
+                "the document has the section `{section}`, but there is no filter `{section}`, so nothing verifies the \
+                 deliveries: add it, or remove the section"
+            );
+            let location = file.base(&found.location).at(section);
+            findings.push(Finding::new(FindingKind::UnservedWebhook, location, text));
+        }
+    }
+    findings
 }
 
 /// Returns the value at a pointer (RFC 6901), or null if there is none.

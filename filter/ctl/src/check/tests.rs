@@ -421,6 +421,40 @@ fn a_billing_section_without_its_filter_causes_a_warning() {
 }
 
 #[test]
+fn a_webhook_section_without_its_filter_causes_a_warning() {
+    let is_of = |resource: &Value, name: &str| resource["metadata"]["name"] == name;
+    let filters = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters";
+    for (section, index, plugin) in [("stripe_webhook", 1, 0), ("clerk_webhook", 2, 1)] {
+        let without = |file| {
+            let mut values = shipped_values(file);
+            values[0].pointer_mut(filters).unwrap().as_array_mut().unwrap().remove(index);
+            values
+        };
+        let mut istio = shipped_values("istio/tollgate.yaml");
+        let name = format!("tollgate-{}", section.replace('_', "-"));
+        istio[0]["items"].as_array_mut().unwrap().retain(|resource| !is_of(resource, &name));
+        let mut gateway = shipped_values("envoy-gateway/tollgate.yaml");
+        let policy = gateway.iter_mut().find(|resource| resource["kind"] == "EnvoyExtensionPolicy").unwrap();
+        policy["spec"]["wasm"].as_array_mut().unwrap().remove(plugin);
+        for (file, values) in [
+            ("standalone.yaml", without("standalone.yaml")),
+            ("standalone-native.yaml", without("standalone-native.yaml")),
+            ("istio/tollgate.yaml", istio),
+            ("envoy-gateway/tollgate.yaml", gateway),
+        ] {
+            let text: Vec<String> = values.iter().map(ToString::to_string).collect();
+            let warnings = verdict(&text.join("\n---\n")).all();
+            let unserved = format!("there is no filter `{section}`");
+            let found = warnings.iter().filter(|warning| warning.text.contains(&unserved)).count();
+            assert_eq!((found, warnings.len()), (1, 1 + OF_THE_EXAMPLE), "{section}, {file}: {warnings:?}");
+        }
+    }
+    // A document alone has no filters.
+    let alone = verdict(&document(|_| {})).all();
+    assert!(alone.iter().all(|finding| finding.kind != FindingKind::UnservedWebhook), "{alone:?}");
+}
+
+#[test]
 fn a_filter_without_a_document_causes_a_warning() {
     for (file, from, location) in [
         (
