@@ -4,3 +4,4 @@
 mod builds;
 mod corpus;
 mod module;
+mod updates;

@@ -23,6 +23,8 @@ pub(crate) struct Files {
     pub(crate) concurrency: u32,
     /// Whether the listener is in a file of its own, which Envoy reads again when it is replaced.
     pub(crate) reloadable: bool,
+    /// For how long a replaced listener serves its connections, in seconds, if not for Envoy's default.
+    pub(crate) drain_s: Option<u32>,
 }
 
 impl Files {
@@ -36,7 +38,7 @@ impl Files {
 
     /// Writes the files to a directory of their own.
     pub(super) fn lay_out(mut self) -> Arc<Launch> {
-        let launch = Launch::new(self.env, self.concurrency);
+        let launch = Launch::new(self.env, self.concurrency, self.drain_s);
         for (name, value) in &self.secrets {
             launch.write_secret(name, value);
         }

@@ -20,16 +20,17 @@ pub(super) struct Launch {
     dir: TempDir,
     env: BTreeMap<String, String>,
     concurrency: u32,
+    drain_s: Option<u32>,
 }
 
 impl Launch {
-    pub(super) fn new(env: BTreeMap<String, String>, concurrency: u32) -> Launch {
+    pub(super) fn new(env: BTreeMap<String, String>, concurrency: u32, drain_s: Option<u32>) -> Launch {
         let parent = workspace::target_dir().join("envoy");
         let dir = fs::create_dir_all(&parent)
             .and_then(|()| tempfile::Builder::new().prefix("run-").tempdir_in(&parent))
             .and_then(|dir| fs::create_dir(dir.path().join("secrets")).map(|()| dir))
             .unwrap_or_else(|e| panic!("cannot create a directory in {}: {e}", parent.display()));
-        Launch { dir, env, concurrency }
+        Launch { dir, env, concurrency, drain_s }
     }
 
     pub(super) fn dir(&self) -> &Path {
@@ -82,6 +83,9 @@ impl Launch {
         let mut command = Command::new(obtain::program());
         command.arg("--config-path").arg(self.config()).args(["--mode", mode]);
         command.args(["--disable-hot-restart", "--concurrency", &self.concurrency.to_string()]);
+        if let Some(seconds) = self.drain_s {
+            command.args(["--drain-time-s", &seconds.to_string()]);
+        }
         // At `info`, `main` lists every extension that is compiled in.
         command.args(["--component-log-level", "main:warning"]);
         command.arg("--admin-address-path").arg(self.admin_file());

@@ -47,6 +47,7 @@ pub struct Standalone {
     env: BTreeMap<String, String>,
     concurrency: u32,
     reloadable: bool,
+    drain_s: Option<u32>,
 }
 
 impl Standalone {
@@ -80,6 +81,7 @@ impl Standalone {
             env: env.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
             concurrency: 2,
             reloadable: false,
+            drain_s: None,
         };
         for address in ["/admin", "/static_resources/listeners/0"] {
             let socket = at(&mut standalone.config, &format!("{address}/address/socket_address"));
@@ -247,6 +249,12 @@ impl Standalone {
         self
     }
 
+    /// Sets for how long a replaced listener serves its connections, in seconds: by default ten minutes.
+    pub fn draining_for(mut self, seconds: u32) -> Self {
+        self.drain_s = Some(seconds);
+        self
+    }
+
     /// Edits any other part of Envoy's configuration.
     pub fn edit(mut self, edit: impl FnOnce(&mut Value)) -> Self {
         edit(&mut self.config);
@@ -276,8 +284,8 @@ impl Standalone {
 
     /// Returns the files from which it is started.
     fn files(self) -> Files {
-        let Standalone { config, secrets, env, concurrency, reloadable, .. } = self;
-        Files { config, secrets, env, concurrency, reloadable }
+        let Standalone { config, secrets, env, concurrency, reloadable, drain_s, .. } = self;
+        Files { config, secrets, env, concurrency, reloadable, drain_s }
     }
 }
 
