@@ -2,6 +2,7 @@
 #![deny(clippy::print_stdout, clippy::print_stderr)] // They panic on a closed pipe: see terminal.rs.
 #![allow(clippy::disallowed_methods)] // A command reads its clock and its environment itself.
 
+mod api_calls;
 mod check;
 mod clock;
 mod document;

@@ -1,7 +1,7 @@
 //! The configuration of a webhook filter for a host that calls the APIs itself.
 
-use super::http_workers::Endpoints;
-use super::rate_limits::{CLERK, STRIPE};
+use crate::api_calls::Endpoints;
+use crate::api_calls::{CLERK, STRIPE};
 use crate::document;
 use serde_json::Value;
 use std::path::Path;

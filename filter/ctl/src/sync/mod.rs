@@ -3,13 +3,10 @@
 //! print.
 
 mod arguments;
-mod call_scheduler;
 mod document;
-mod http_workers;
 mod messages;
 mod output;
 mod progress;
-mod rate_limits;
 mod recorder;
 mod resume;
 mod summary;
@@ -17,13 +14,11 @@ mod work;
 
 pub(crate) use arguments::SyncArguments;
 
+use crate::api_calls::{CallScheduler, Endpoints, Rates};
 use crate::clock::now;
 use crate::terminal::{self, ERROR, NOTE, print_error_line, print_line, styled};
-use call_scheduler::CallScheduler;
 use document::Setup;
-use http_workers::Endpoints;
 use progress::ProgressLine;
-use rate_limits::Rates;
 use recorder::Recorder;
 use std::path::Path;
 use std::process::ExitCode;

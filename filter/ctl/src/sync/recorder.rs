@@ -1,10 +1,10 @@
 //! Records the conclusion of each reconciliation, prints it, and saves the progress.
 
-use super::http_workers::Endpoints;
 use super::progress::ProgressLine;
 use super::summary::Summary;
 use super::work::{Job, JobObserver};
 use super::{output, resume};
+use crate::api_calls::Endpoints;
 use crate::clock::now;
 use crate::terminal::{NOTE, print_error_line, print_line, styled};
 use std::path::Path;

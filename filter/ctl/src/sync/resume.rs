@@ -1,7 +1,7 @@
 //! The file of `--resume`: the subjects that are left. It is replaced atomically.
 
-use super::http_workers::Endpoints;
 use super::work::Job;
+use crate::api_calls::Endpoints;
 use serde::{Deserialize, Serialize};
 use std::io::Write;
 use std::path::Path;

@@ -1,9 +1,7 @@
 //! Runs the work of `tollgate sync`: first reads all subscriptions and subjects (the census), then performs a
 //! bounded number of reconciliations in parallel.
 
-use super::call_scheduler::{CallScheduler, JobCall, SchedulerEvent};
-use super::http_workers::CallOutcome;
-use super::rate_limits::backoff;
+use crate::api_calls::{CallOutcome, CallScheduler, JobCall, SchedulerEvent, backoff};
 use crate::clock::now;
 use crate::terminal::print_error_line;
 use std::collections::{BTreeMap, VecDeque};

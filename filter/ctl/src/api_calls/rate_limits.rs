@@ -10,35 +10,35 @@ use tollgate_core::http::{Callout, Request};
 use tollgate_core::time::Micros;
 
 /// The maximum number of attempts of a call.
-pub(super) const TRIES_MAX: u32 = 8;
+pub(crate) const TRIES_MAX: u32 = 8;
 
 /// The first wait before a retry. Each further one is twice as long.
 const BACKOFF_FIRST: Duration = Duration::from_millis(250);
 
 /// The longest wait, also with a longer `Retry-After`.
-pub(super) const BACKOFF_MAX: Duration = Duration::from_secs(60);
+pub(crate) const BACKOFF_MAX: Duration = Duration::from_secs(60);
 
 /// Calls per second to one endpoint of Stripe: <https://docs.stripe.com/rate-limits> allows 25, and a fifth
 /// is left to other clients.
 const STRIPE_ENDPOINT_PER_S: u32 = 20;
 
 /// The command's name for the cluster of Stripe's API.
-pub(super) const STRIPE: &str = "stripe";
+pub(crate) const STRIPE: &str = "stripe";
 /// The command's name for the cluster of Clerk's API.
-pub(super) const CLERK: &str = "clerk";
+pub(crate) const CLERK: &str = "clerk";
 
 /// The maximum calls per second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Rates {
-    pub(super) stripe_per_s: u32,
-    pub(super) stripe_endpoint_per_s: u32,
-    pub(super) clerk_per_s: u32,
+pub(crate) struct Rates {
+    pub(crate) stripe_per_s: u32,
+    pub(crate) stripe_endpoint_per_s: u32,
+    pub(crate) clerk_per_s: u32,
 }
 
 impl Rates {
     /// Returns four fifths of what the APIs allow: Stripe 100 per second in live mode and 25 otherwise, Clerk
     /// 1,000 or 100 in ten seconds. Numbers of the user are used unchanged.
-    pub(super) fn new(stripe_live: bool, clerk_live: bool, stripe: Option<u32>, clerk: Option<u32>) -> Self {
+    pub(crate) fn new(stripe_live: bool, clerk_live: bool, stripe: Option<u32>, clerk: Option<u32>) -> Self {
         Rates {
             stripe_per_s: stripe.unwrap_or(if stripe_live { 80 } else { 20 }),
             stripe_endpoint_per_s: stripe.unwrap_or(STRIPE_ENDPOINT_PER_S),
@@ -49,13 +49,13 @@ impl Rates {
 
 /// The times at which the next call to each API and endpoint is admitted.
 #[derive(Debug)]
-pub(super) struct RateLimits {
+pub(crate) struct RateLimits {
     rates: Rates,
     free_at: BTreeMap<String, Micros>,
 }
 
 impl RateLimits {
-    pub(super) fn new(rates: Rates) -> Self {
+    pub(crate) fn new(rates: Rates) -> Self {
         RateLimits { rates, free_at: BTreeMap::new() }
     }
 
@@ -63,7 +63,7 @@ impl RateLimits {
     ///
     /// # Errors
     /// The time at which to try again, if the call is not admitted now.
-    pub(super) fn admit(&mut self, now: Micros, callout: &Callout) -> Result<(), Micros> {
+    pub(crate) fn admit(&mut self, now: Micros, callout: &Callout) -> Result<(), Micros> {
         let limits = self.limits(callout);
         let free_at = limits.iter().filter_map(|(limit, _)| self.free_at.get(limit)).max().copied();
         if let Some(free_at) = free_at.filter(|free_at| *free_at > now) {
@@ -77,7 +77,7 @@ impl RateLimits {
     }
 
     /// Admits no calls to an API before `until`.
-    pub(super) fn hold(&mut self, callout: &Callout, until: Micros) {
+    pub(crate) fn hold(&mut self, callout: &Callout, until: Micros) {
         let free_at = self.free_at.entry(callout.cluster.clone()).or_default();
         *free_at = until.max(*free_at);
     }
@@ -103,7 +103,7 @@ fn endpoint(callout: &Callout) -> String {
 }
 
 /// Returns how long to wait after that many attempts. A `Retry-After` replaces it. At most [`BACKOFF_MAX`].
-pub(super) fn backoff(tries: u32, asked: Option<Duration>) -> Duration {
+pub(crate) fn backoff(tries: u32, asked: Option<Duration>) -> Duration {
     let own = BACKOFF_FIRST.saturating_mul(2_u32.saturating_pow(tries.saturating_sub(1)));
     asked.unwrap_or(own).min(BACKOFF_MAX)
 }

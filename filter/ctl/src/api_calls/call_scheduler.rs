@@ -15,9 +15,9 @@ const IDLE_MAX: Duration = Duration::from_millis(500);
 
 /// The ID of a callout: the ID of its job, and its ID within the job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct JobCall {
-    pub(super) job_id: usize,
-    pub(super) call: CallId,
+pub(crate) struct JobCall {
+    pub(crate) job_id: usize,
+    pub(crate) call: CallId,
 }
 
 #[derive(Debug)]
@@ -41,7 +41,7 @@ enum SchedulerMessage {
 }
 
 /// An event that the scheduler reports.
-pub(super) enum SchedulerEvent {
+pub(crate) enum SchedulerEvent {
     /// A callout ended.
     CallEnded(JobCall, CallOutcome),
     /// The process got SIGINT or SIGTERM.
@@ -51,21 +51,21 @@ pub(super) enum SchedulerEvent {
 }
 
 /// Queues callouts until the rate limits admit them, and waits for their outcomes.
-pub(super) struct CallScheduler {
+pub(crate) struct CallScheduler {
     rate_limits: RateLimits,
     waiting: Vec<Waiting>,
     in_flight: usize,
     workers: HttpWorkers<(JobCall, u32)>,
     inbox: Receiver<SchedulerMessage>,
     /// The HTTP client's message for the last connection that broke.
-    pub(super) last_connection_error: Option<String>,
+    pub(crate) last_connection_error: Option<String>,
     /// The number of retried calls.
-    pub(super) retries: usize,
+    pub(crate) retries: usize,
 }
 
 impl CallScheduler {
     /// Starts the HTTP workers, and a handler for SIGINT and SIGTERM.
-    pub(super) fn start(endpoints: &Endpoints, rates: Rates) -> Self {
+    pub(crate) fn start(endpoints: &Endpoints, rates: Rates) -> Self {
         let (messages, inbox) = channel();
         let interrupts = messages.clone();
         let handler = ctrlc::set_handler(move || {
@@ -97,7 +97,7 @@ impl CallScheduler {
     }
 
     /// Adds callouts of a job to the queue.
-    pub(super) fn enqueue(&mut self, job_id: usize, calls: Vec<(CallId, Callout)>) {
+    pub(crate) fn enqueue(&mut self, job_id: usize, calls: Vec<(CallId, Callout)>) {
         let not_before = Micros::default();
         let waiting = calls.into_iter().map(|(call, callout)| {
             let job_call = JobCall { job_id, call };
@@ -107,12 +107,12 @@ impl CallScheduler {
     }
 
     /// Removes the queued callouts of a job that has ended.
-    pub(super) fn cancel(&mut self, job_id: usize) {
+    pub(crate) fn cancel(&mut self, job_id: usize) {
         self.waiting.retain(|waiting| waiting.job_call.job_id != job_id);
     }
 
     /// Waits for the next event.
-    pub(super) fn next_event(&mut self) -> SchedulerEvent {
+    pub(crate) fn next_event(&mut self) -> SchedulerEvent {
         loop {
             let wake = self.send_admitted();
             match self.inbox.recv_timeout(wake) {

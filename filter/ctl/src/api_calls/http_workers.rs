@@ -8,23 +8,23 @@ use ureq::Agent;
 use ureq::http;
 
 /// The maximum number of calls in flight.
-pub(super) const CALLS_MAX: usize = 16;
+pub(crate) const CALLS_MAX: usize = 16;
 
 /// The largest response body that is read: 500 users with 24 KB of metadata each, and more.
 const RESPONSE_BYTES_MAX: u64 = 32 * 1024 * 1024;
 
 /// The base URLs of the two APIs.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Endpoints {
+pub(crate) struct Endpoints {
     /// Stripe's, for example `https://api.stripe.com`, without `/` at the end.
-    pub(super) stripe: String,
+    pub(crate) stripe: String,
     /// Clerk's.
-    pub(super) clerk: String,
+    pub(crate) clerk: String,
 }
 
 /// The outcome of a callout.
 #[derive(Debug)]
-pub(super) enum CallOutcome {
+pub(crate) enum CallOutcome {
     Http {
         status: u16,
         headers: HeaderMap,
@@ -37,7 +37,7 @@ pub(super) enum CallOutcome {
 }
 
 impl CallOutcome {
-    pub(super) fn outcome(&self) -> Outcome<'_> {
+    pub(crate) fn outcome(&self) -> Outcome<'_> {
         match self {
             CallOutcome::Http { status, headers, body } => {
                 Outcome::Response { status: *status, headers, body }
@@ -51,13 +51,13 @@ impl CallOutcome {
 
 /// The threads that perform callouts. They end when this is dropped.
 #[derive(Debug)]
-pub(super) struct HttpWorkers<T> {
+pub(crate) struct HttpWorkers<T> {
     requests: Sender<(T, Callout)>,
 }
 
 impl<T: Send + 'static> HttpWorkers<T> {
     /// Starts the threads. Each outcome is passed to `on_outcome` with the tag of its callout.
-    pub(super) fn start(
+    pub(crate) fn start(
         endpoints: &Endpoints,
         on_outcome: impl Fn(T, Callout, CallOutcome) + Clone + Send + 'static,
     ) -> Self {
@@ -83,7 +83,7 @@ impl<T: Send + 'static> HttpWorkers<T> {
     }
 
     /// Sends a callout.
-    pub(super) fn send(&self, tag: T, callout: Callout) {
+    pub(crate) fn send(&self, tag: T, callout: Callout) {
         // The threads live as long as the sender, so one of them receives it.
         let _ = self.requests.send((tag, callout));
     }
