@@ -19,6 +19,7 @@ pub mod http;
 pub mod identity;
 pub mod ids;
 mod inquiries;
+pub mod inspection;
 mod json;
 mod log_limit;
 pub mod machine;

@@ -190,6 +190,17 @@ impl PlanTable {
         self.iter().find(|(_, plan)| plan.name == name).map(|(rank, _)| rank)
     }
 
+    /// Returns the name of a plan that a text differs from only in ASCII case or surrounding spaces, if none
+    /// has exactly that name.
+    pub(crate) fn nearly(&self, text: &str) -> Option<&str> {
+        if self.rank_of(text).is_some() {
+            return None;
+        }
+        self.iter()
+            .map(|(_, plan)| plan.name.as_str())
+            .find(|name| differs_only_in_case_or_spaces(text, name))
+    }
+
     /// Returns the plan that a record names.
     pub fn recorded<'a>(&self, name: Option<&'a str>) -> RecordedPlan<'a> {
         match name {
@@ -224,6 +235,11 @@ impl PlanTable {
         }
         features
     }
+}
+
+/// Returns whether the texts are equal except for ASCII case and surrounding spaces.
+pub(crate) fn differs_only_in_case_or_spaces(a: &str, b: &str) -> bool {
+    a.trim_ascii().eq_ignore_ascii_case(b.trim_ascii())
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 mod api_calls;
 mod check;
 mod clock;
+mod doctor;
 mod document;
 mod schema;
 mod secret;
@@ -32,6 +33,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum CliCommand {
     Check(check::CheckArguments),
+    Doctor(doctor::DoctorArguments),
     Schema(schema::SchemaArguments),
     Secret(secret::SecretArguments),
     Sync(sync::SyncArguments),
@@ -46,6 +48,7 @@ fn version(commit: Option<&str>) -> String {
 fn main() -> ExitCode {
     terminal::exit_code(match Cli::parse().command {
         CliCommand::Check(arguments) => check::run(&arguments),
+        CliCommand::Doctor(arguments) => doctor::run(&arguments),
         CliCommand::Schema(arguments) => schema::run(&arguments),
         CliCommand::Secret(arguments) => secret::run(&arguments),
         CliCommand::Sync(arguments) => sync::run(&arguments),

@@ -92,6 +92,22 @@ pub(super) enum KeyFetchError {
     Jwks(#[from] JwksError),
 }
 
+/// Returns the request for the key set at this path.
+pub(crate) fn key_set_callout(upstream: &Upstream, path: &str) -> Callout {
+    let mut headers = vec![("accept", "application/json".to_owned())];
+    if let Some(key) = &upstream.authorization {
+        headers.push(("authorization", ["Bearer ", key.expose()].concat()));
+    }
+    let request = Request::Http {
+        method: "GET",
+        authority: upstream.authority.clone(),
+        path: path.to_owned(),
+        headers,
+        body: Vec::new(),
+    };
+    Callout { cluster: upstream.cluster.clone(), timeout: upstream.timeout, request }
+}
+
 impl Keyring {
     /// Creates a keyring of fixed keys.
     pub(super) fn fixed(keys: KeySet) -> Self {
@@ -100,18 +116,7 @@ impl Keyring {
 
     /// Creates a keyring whose keys are fetched from `upstream` when the first token arrives.
     pub(super) fn fetched(upstream: &Upstream, path: &str) -> Self {
-        let mut headers = vec![("accept", "application/json".to_owned())];
-        if let Some(key) = &upstream.authorization {
-            headers.push(("authorization", ["Bearer ", key.expose()].concat()));
-        }
-        let request = Request::Http {
-            method: "GET",
-            authority: upstream.authority.clone(),
-            path: path.to_owned(),
-            headers,
-            body: Vec::new(),
-        };
-        let callout = Callout { cluster: upstream.cluster.clone(), timeout: upstream.timeout, request };
+        let callout = key_set_callout(upstream, path);
         let source = Source {
             callout,
             fetching: None,

@@ -16,5 +16,6 @@ mod token_cache;
 
 pub(crate) use authentication::{AuthProgress, Authentication, VerifiedToken};
 pub(crate) use error::AuthError;
+pub(crate) use keyring::key_set_callout;
 pub use state::KeySource;
 pub(crate) use state::{AuthState, KeyFetchResult};

@@ -2,9 +2,9 @@
 //!
 //! A census of all subjects finds those that Stripe's subscriptions name in metadata or in a Checkout
 //! Session, and those whose record in Clerk has a plan above the default or a granting subscription, so that
-//! plans that are no longer paid are found too, and the payers of Clerk Billing. A census of one subject
-//! finds its customers with Stripe's search. What the document does not read is not listed. The census
-//! decides no plan; that is the reconciliation's task.
+//! plans that are no longer paid are found too, and the payers of Clerk Billing. A sample ends after some
+//! pages of each list. A census of one subject finds its customers with Stripe's search. What the document
+//! does not read is not listed. The census decides no plan; that is the reconciliation's task.
 
 use super::census_result::{Candidate, CensusCounts, CensusResult, Scope};
 use super::error::{BackfillError, BackfillErrorCode};
@@ -53,6 +53,10 @@ pub struct Census {
     lookups: usize,
     requests: SortedMap<CallId, CensusRequest>,
     calls: u32,
+    /// The maximum number of pages to read of each list; `None` for all.
+    pages_max: Option<usize>,
+    /// Whether a list has more pages than were read.
+    cut: bool,
 }
 
 /// The customers of a subject, as far as Stripe's objects name it.
@@ -61,6 +65,10 @@ struct CustomerTies {
     live: SortedSet<CustomerId>,
     ended: SortedSet<CustomerId>,
     trusted: bool,
+    /// How many live subscriptions name the subject, and the last of them. One whose session is read
+    /// later may count twice.
+    live_subscriptions: usize,
+    last_live: Option<SubscriptionId>,
 }
 
 /// A live subscription whose Checkout Sessions are to be read.
@@ -75,9 +83,9 @@ struct PendingLookup {
 /// A request in progress.
 #[derive(Clone, Debug)]
 enum CensusRequest {
-    Subscriptions { after: Option<SubscriptionId> },
-    Members { kind: SubjectListKind, offset: usize },
-    BillingItems { offset: usize },
+    Subscriptions { after: Option<SubscriptionId>, pages: usize },
+    Members { kind: SubjectListKind, offset: usize, pages: usize },
+    BillingItems { offset: usize, pages: usize },
     Session(PendingLookup),
     Search(SearchSubject),
 }
@@ -87,13 +95,17 @@ impl Census {
     pub fn begin(state: &SyncState, scope: Scope) -> (Self, Vec<(CallId, Callout)>) {
         let mut census = Census::default();
         let settings = &state.settings;
+        if let Scope::Sample { pages_max } = scope {
+            census.pages_max = Some(pages_max);
+        }
         let requests: Vec<CensusRequest> = match scope {
-            Scope::All => {
+            Scope::All | Scope::Sample { .. } => {
                 let subscriptions =
-                    settings.reads_stripe.then_some(CensusRequest::Subscriptions { after: None });
+                    settings.reads_stripe.then_some(CensusRequest::Subscriptions { after: None, pages: 0 });
                 let members = [SubjectListKind::Users, SubjectListKind::Organizations];
-                let members = members.map(|kind| CensusRequest::Members { kind, offset: 0 });
-                let items = settings.clerk_billing.map(|_| CensusRequest::BillingItems { offset: 0 });
+                let members = members.map(|kind| CensusRequest::Members { kind, offset: 0, pages: 0 });
+                let items =
+                    settings.clerk_billing.map(|_| CensusRequest::BillingItems { offset: 0, pages: 0 });
                 subscriptions.into_iter().chain(members).chain(items).collect()
             }
             Scope::Subject(subject) => {
@@ -125,7 +137,7 @@ impl Census {
             self.lookups = self.lookups.saturating_add(1);
             calls.push(self.start(state, CensusRequest::Session(pending)));
         }
-        if self.requests.is_empty() && state.settings.reads_stripe {
+        if self.requests.is_empty() && state.settings.reads_stripe && !self.cut {
             self.check_account()?;
         }
         Ok(calls)
@@ -141,8 +153,9 @@ impl Census {
         };
         let in_both = self.candidates.iter().filter(is_in_both).count();
         let candidate = |(subject, ties): (Subject, CustomerTies)| {
-            let CustomerTies { live, ended, trusted } = ties;
-            Candidate { subject, customers: live.into_iter().chain(ended).collect(), trusted }
+            let CustomerTies { live, ended, trusted, live_subscriptions, .. } = ties;
+            let customers = live.into_iter().chain(ended).collect();
+            Candidate { subject, customers, trusted, live_subscriptions }
         };
         Some(CensusResult {
             candidates: std::mem::take(&mut self.candidates).into_iter().map(candidate).collect(),
@@ -162,9 +175,9 @@ impl Census {
         let stripe = StripeApi::new(&state.settings.stripe);
         let clerk = BackendApi::new(&state.settings.clerk);
         let callout = match &request {
-            CensusRequest::Subscriptions { after } => stripe.list_all_subscriptions(after.as_ref()),
-            CensusRequest::Members { kind, offset } => user_list::list(clerk, *kind, *offset),
-            CensusRequest::BillingItems { offset } => clerk.list_billing_items(*offset),
+            CensusRequest::Subscriptions { after, .. } => stripe.list_all_subscriptions(after.as_ref()),
+            CensusRequest::Members { kind, offset, .. } => user_list::list(clerk, *kind, *offset),
+            CensusRequest::BillingItems { offset, .. } => clerk.list_billing_items(*offset),
             CensusRequest::Session(pending) => stripe.list_checkout_sessions(&pending.subscription),
             CensusRequest::Search(request) => request.callout(&state.settings, ""),
         };
@@ -181,7 +194,7 @@ impl Census {
         outcome: &Outcome<'_>,
     ) -> Result<Option<CensusRequest>, SyncError> {
         match request {
-            CensusRequest::Subscriptions { .. } => {
+            CensusRequest::Subscriptions { pages, .. } => {
                 let page = object_in(
                     "GET /v1/subscriptions",
                     StripeResponse::from_outcome(outcome, SubscriptionPage::parse),
@@ -196,9 +209,11 @@ impl Census {
                 for subscription in &page.subscriptions {
                     self.store_subscription(state, subscription);
                 }
-                Ok(page.next.map(|after| CensusRequest::Subscriptions { after: Some(after) }))
+                let pages = pages.saturating_add(1);
+                let next = page.next.map(|after| CensusRequest::Subscriptions { after: Some(after), pages });
+                Ok(self.within_sample(pages, next))
             }
-            CensusRequest::Members { kind, offset } => {
+            CensusRequest::Members { kind, offset, pages } => {
                 let page = user_list::SubjectPage::read(outcome, kind, &state.settings.plan_key)
                     .map_err(|error| SyncError::from_clerk(&error))?;
                 let counted = match kind {
@@ -206,16 +221,15 @@ impl Census {
                     SubjectListKind::Organizations => &mut self.counts.organizations,
                 };
                 *counted = bounded(*counted, page.members)?;
-                let next = page
-                    .is_full()
-                    .then_some(CensusRequest::Members { kind, offset: offset.saturating_add(page.members) });
+                let (offset, pages) = (offset.saturating_add(page.members), pages.saturating_add(1));
+                let next = page.is_full().then_some(CensusRequest::Members { kind, offset, pages });
                 self.skipped.extend(page.skipped);
                 for (subject, record) in page.records {
                     self.store_member(state, subject, record);
                 }
-                Ok(next)
+                Ok(self.within_sample(pages, next))
             }
-            CensusRequest::BillingItems { offset } => self.store_billing_items(offset, outcome),
+            CensusRequest::BillingItems { offset, pages } => self.store_billing_items(offset, pages, outcome),
             CensusRequest::Session(pending) => {
                 self.lookups = self.lookups.saturating_sub(1);
                 self.store_session(state, pending, outcome)?;
@@ -236,6 +250,7 @@ impl Census {
     fn store_billing_items(
         &mut self,
         offset: usize,
+        pages: usize,
         outcome: &Outcome<'_>,
     ) -> Result<Option<CensusRequest>, SyncError> {
         let page = match ItemPage::read(outcome) {
@@ -245,9 +260,8 @@ impl Census {
             page => page.map_err(|error| SyncError::from_clerk(&error))?,
         };
         self.counts.billing_items = bounded(self.counts.billing_items, page.items)?;
-        let next = page
-            .is_full()
-            .then_some(CensusRequest::BillingItems { offset: offset.saturating_add(page.items) });
+        let (offset, pages) = (offset.saturating_add(page.items), pages.saturating_add(1));
+        let next = page.is_full().then_some(CensusRequest::BillingItems { offset, pages });
         self.skipped.extend(page.skipped);
         // Every payer has an item of the default plan, which grants nothing.
         for (payer, is_default) in page.payers {
@@ -256,7 +270,14 @@ impl Census {
             }
             self.payers.insert(payer);
         }
-        Ok(next)
+        Ok(self.within_sample(pages, next))
+    }
+
+    /// Returns the request for the next page, unless the sample ends before it.
+    fn within_sample(&mut self, pages: usize, next: Option<CensusRequest>) -> Option<CensusRequest> {
+        let is_over = self.pages_max.is_some_and(|pages_max| pages >= pages_max);
+        self.cut |= is_over && next.is_some();
+        next.filter(|_| !is_over)
     }
 
     fn store_session(
@@ -279,7 +300,7 @@ impl Census {
             return Ok(());
         }
         match claims.owner(&state.settings) {
-            Some(named) => self.tie(named, customer, true),
+            Some(named) => self.tie(named, customer, Some(&subscription)),
             None if !is_named => self.unowned.push((subscription, customer)),
             None => {}
         }
@@ -292,7 +313,7 @@ impl Census {
         let (id, customer) = (&subscription.id, &subscription.customer);
         let is_live = subscription.status.is_live();
         for named in claims.all_named() {
-            self.tie(named.clone(), customer.clone(), is_live);
+            self.tie(named.clone(), customer.clone(), is_live.then_some(id));
         }
         let is_named = claims.owner().is_some();
         if is_live && claims.needs_session {
@@ -306,10 +327,15 @@ impl Census {
         }
     }
 
-    fn tie(&mut self, named: NamedSubject, customer: CustomerId, is_live: bool) {
+    /// Stores that a subscription of the customer names a subject; `live` is the subscription if it is live.
+    fn tie(&mut self, named: NamedSubject, customer: CustomerId, live: Option<&SubscriptionId>) {
         let ties = self.candidates.entry(named.subject).or_default();
         ties.trusted |= named.via == Via::Metadata;
-        if is_live {
+        if let Some(subscription) = live {
+            if ties.last_live.as_ref() != Some(subscription) {
+                ties.live_subscriptions = ties.live_subscriptions.saturating_add(1);
+                ties.last_live = Some(subscription.clone());
+            }
             ties.live.insert(customer);
         } else if ties.ended.len() < ENDED_CUSTOMERS_MAX {
             ties.ended.insert(customer);

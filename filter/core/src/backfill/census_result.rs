@@ -10,6 +10,11 @@ use crate::sync::{Service, SyncError};
 pub enum Scope {
     /// All users and organizations.
     All,
+    /// Those in the first pages of each list.
+    Sample {
+        /// The maximum number of pages to read of each list.
+        pages_max: usize,
+    },
     /// One user or organization.
     Subject(Subject),
 }
@@ -23,6 +28,8 @@ pub struct Candidate {
     pub customers: SortedSet<CustomerId>,
     /// Whether Stripe's metadata names the subject, rather than only a payer's choice or Clerk's record.
     pub trusted: bool,
+    /// The number of live subscriptions that name the subject.
+    pub live_subscriptions: usize,
 }
 
 /// The result of a census.

@@ -61,7 +61,7 @@ pub enum ReconciliationStep {
 }
 
 /// The result of a reconciliation.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Conclusion {
     /// The outcome of each subject.
     pub outcomes: Vec<SubjectOutcome>,
@@ -69,6 +69,8 @@ pub struct Conclusion {
     pub noted_owners: Vec<NotedOwner>,
     /// The error, if the reconciliation failed.
     pub failure: Option<BackfillError>,
+    /// The subjects with several live subscriptions that charge for a plan, if the settings look for them.
+    pub double_subscriptions: Vec<Subject>,
     /// Log lines of the audit, and alarms.
     pub reports: Vec<Report>,
 }
@@ -216,6 +218,7 @@ impl Reconciliation {
             outcomes,
             noted_owners: if error.is_none() { std::mem::take(&mut self.noted_owners) } else { Vec::new() },
             failure: error.map(BackfillError::from),
+            double_subscriptions: self.sync.findings.double_subscriptions.keys().cloned().collect(),
             reports,
         }))
     }

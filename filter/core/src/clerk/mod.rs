@@ -4,6 +4,7 @@
 pub mod api;
 pub mod billing;
 pub mod event;
+pub(crate) mod instance;
 pub mod metadata;
 pub(crate) mod numeric_date;
 pub(crate) mod plan_claim;

@@ -24,7 +24,7 @@ pub struct ConfigError {
 
 impl ConfigError {
     /// Creates an error at `path`.
-    pub(super) fn new(path: impl AsRef<str>, problem: impl AsRef<str>, cure: impl AsRef<str>) -> Box<Self> {
+    pub(crate) fn new(path: impl AsRef<str>, problem: impl AsRef<str>, cure: impl AsRef<str>) -> Box<Self> {
         Self::copied(path.as_ref(), problem.as_ref(), cure.as_ref())
     }
 

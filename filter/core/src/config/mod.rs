@@ -51,6 +51,7 @@ pub use error::{ConfigError, ERRORS_MAX};
 pub use gate::{PlanClaims, PlanGateSettings, StoreConfig};
 pub(crate) use plans::NotPlans;
 pub(crate) use rules::{PathMatch, Requirement, Rule, Spend};
+pub(crate) use section::NamedSection;
 pub use sections::{Document, SECTION_NAMES, read_each};
 pub use sync_settings::SyncSettings;
 pub use tokens::TokenSettings;

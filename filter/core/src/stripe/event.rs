@@ -144,7 +144,29 @@ impl Event {
     }
 }
 
+/// The events that a webhook endpoint should get.
+pub(crate) const ENDPOINT_EVENTS: [&str; 13] = [
+    "checkout.session.async_payment_succeeded",
+    "checkout.session.completed",
+    "customer.deleted",
+    "customer.subscription.created",
+    "customer.subscription.deleted",
+    "customer.subscription.paused",
+    "customer.subscription.resumed",
+    "customer.subscription.updated",
+    "customer.updated",
+    "invoice.paid",
+    "invoice.payment_action_required",
+    PAYMENT_FAILED,
+    "invoice.payment_succeeded",
+];
+
 impl EventKind {
+    /// Returns the kind of a snapshot event of that type.
+    pub(crate) fn of_snapshot(event_type: &str) -> Self {
+        Self::new(event_type, false)
+    }
+
     fn new(event_type: &str, thin: bool) -> Self {
         if thin {
             return match event_type.strip_prefix("v1.customer.subscription.") {

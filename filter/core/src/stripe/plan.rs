@@ -14,7 +14,7 @@ mod offer;
 mod sold;
 
 pub(crate) use alarm::PlanAlarm;
-pub(crate) use catalog::{Catalog, Products};
+pub(crate) use catalog::{Catalog, PriceMapping, Products};
 pub(crate) use sold::SoldPlan;
 
 use super::invoice::OpenInvoices;

@@ -80,6 +80,15 @@ impl Price {
         wire::parse_page(body, Self::read)
     }
 
+    /// Parses a page of prices. Also returns whether there are more.
+    ///
+    /// # Errors
+    /// [`UnreadableError`] if the body is not a list of prices.
+    pub(crate) fn parse_page(body: &[u8]) -> Result<(Vec<Self>, bool), UnreadableError> {
+        let has_more = Object::from_value(&wire::value(body)?)?.is_set("has_more")?;
+        Ok((Self::parse_list(body)?, has_more))
+    }
+
     pub(super) fn read(object: Object<'_>) -> Result<Self, UnreadableError> {
         let id = object.needed_text("id")?.to_owned();
         let (lookup_key, metadata) = (object.owned_text("lookup_key"), object.metadata());

@@ -12,6 +12,8 @@ pub struct Product {
     pub(crate) metadata: Metadata,
     /// Whether the product was deleted. Stripe then returns only its id.
     pub(crate) deleted: bool,
+    /// Whether the product was archived, so that it is no longer sold.
+    pub(crate) archived: bool,
 }
 
 impl Product {
@@ -39,6 +41,7 @@ impl Product {
             id: object.needed_text("id")?.to_owned(),
             metadata: object.metadata()?,
             deleted: object.is_set("deleted")?,
+            archived: object.member("active").and_then(|active| active.as_bool()) == Some(false),
         })
     }
 }

@@ -1,7 +1,8 @@
 //! Sends callouts as the rate limits allow, and retries those that may be retried.
 
-use super::http_workers::{CALLS_MAX, CallOutcome, Endpoints, HttpWorkers};
-use super::rate_limits::{CLERK, RateLimits, Rates, TRIES_MAX, backoff};
+use super::endpoints::Endpoints;
+use super::http_workers::{CALLS_MAX, CallOutcome, HttpWorkers};
+use super::rate_limits::{CLERK, RateLimits, Rates, backoff};
 use crate::clock::now;
 use crate::terminal::print_error_line;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -53,6 +54,8 @@ pub(crate) enum SchedulerEvent {
 /// Queues callouts until the rate limits admit them, and waits for their outcomes.
 pub(crate) struct CallScheduler {
     rate_limits: RateLimits,
+    /// The maximum number of attempts of a call.
+    tries_max: u32,
     waiting: Vec<Waiting>,
     in_flight: usize,
     workers: HttpWorkers<(JobCall, u32)>,
@@ -65,7 +68,7 @@ pub(crate) struct CallScheduler {
 
 impl CallScheduler {
     /// Starts the HTTP workers, and a handler for SIGINT and SIGTERM.
-    pub(crate) fn start(endpoints: &Endpoints, rates: Rates) -> Self {
+    pub(crate) fn start(endpoints: &Endpoints, rates: Rates, tries_max: u32) -> Self {
         let (messages, inbox) = channel();
         let interrupts = messages.clone();
         let handler = ctrlc::set_handler(move || {
@@ -87,6 +90,7 @@ impl CallScheduler {
         let rate_limits = RateLimits::new(rates);
         CallScheduler {
             rate_limits,
+            tries_max,
             waiting: Vec::new(),
             in_flight: 0,
             workers,
@@ -123,7 +127,7 @@ impl CallScheduler {
                     if let CallOutcome::Reset(why) = &response {
                         self.last_connection_error = Some(why.clone());
                     }
-                    match retry_after(&callout, &response, tries) {
+                    match retry_after(&callout, &response, tries, self.tries_max) {
                         Some(wait) => self.retry(job_call, callout, tries, wait, &response),
                         None => return SchedulerEvent::CallEnded(job_call, response),
                     }
@@ -191,7 +195,7 @@ fn is_write(callout: &Callout) -> bool {
 /// Returns the time to wait before a call is retried; `None` if it is not retried. A read may always be
 /// retried. A write is retried only after 429, because otherwise it may have been done; the job then reads
 /// everything again.
-fn retry_after(callout: &Callout, response: &CallOutcome, tries: u32) -> Option<Duration> {
+fn retry_after(callout: &Callout, response: &CallOutcome, tries: u32, tries_max: u32) -> Option<Duration> {
     let (too_many_requests, failed, requested_wait) = match response {
         CallOutcome::Http { status, headers, .. } => {
             let seconds =
@@ -202,12 +206,13 @@ fn retry_after(callout: &Callout, response: &CallOutcome, tries: u32) -> Option<
         CallOutcome::TooLarge => (false, false, None),
     };
     let may_retry = too_many_requests || (failed && !is_write(callout));
-    (may_retry && tries < TRIES_MAX).then(|| backoff(tries, requested_wait))
+    (may_retry && tries < tries_max).then(|| backoff(tries, requested_wait))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api_calls::TRIES_MAX;
     use tollgate_core::http::HeaderMap;
 
     #[test]
@@ -243,7 +248,7 @@ mod tests {
             ("a write after 500", "POST", http(500, ""), 1, None),
         ];
         for (why, method, response, tries, want) in cases {
-            assert_eq!(retry_after(&callout(method), &response, tries), want, "{why}");
+            assert_eq!(retry_after(&callout(method), &response, tries, TRIES_MAX), want, "{why}");
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Performs callouts over HTTPS on a fixed number of threads. Interprets no response.
 
+use super::endpoints::Endpoints;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -12,15 +13,6 @@ pub(crate) const CALLS_MAX: usize = 16;
 
 /// The largest response body that is read: 500 users with 24 KB of metadata each, and more.
 const RESPONSE_BYTES_MAX: u64 = 32 * 1024 * 1024;
-
-/// The base URLs of the two APIs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Endpoints {
-    /// Stripe's, for example `https://api.stripe.com`, without `/` at the end.
-    pub(crate) stripe: String,
-    /// Clerk's.
-    pub(crate) clerk: String,
-}
 
 /// The outcome of a callout.
 #[derive(Debug)]
@@ -97,8 +89,7 @@ fn perform(agent: &Agent, endpoints: &Endpoints, callout: &Callout) -> CallOutco
     let Request::Http { method, path, headers, body, .. } = &callout.request else {
         return CallOutcome::Reset("not HTTP".to_owned());
     };
-    let base =
-        if callout.cluster == super::rate_limits::STRIPE { &endpoints.stripe } else { &endpoints.clerk };
+    let base = endpoints.base_url(&callout.cluster);
     let mut request = http::Request::builder().method(*method).uri(format!("{base}{path}"));
     for (name, value) in headers {
         request = request.header(*name, value);

@@ -26,6 +26,8 @@ const STRIPE_ENDPOINT_PER_S: u32 = 20;
 pub(crate) const STRIPE: &str = "stripe";
 /// The command's name for the cluster of Clerk's API.
 pub(crate) const CLERK: &str = "clerk";
+/// The command's name for the cluster of the key set of session tokens.
+pub(crate) const TOKEN_KEYS: &str = "token_keys";
 
 /// The maximum calls per second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

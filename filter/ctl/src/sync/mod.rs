@@ -14,7 +14,7 @@ mod work;
 
 pub(crate) use arguments::SyncArguments;
 
-use crate::api_calls::{CallScheduler, Endpoints, Rates};
+use crate::api_calls::{CallScheduler, Endpoints, Rates, TRIES_MAX, is_live};
 use crate::clock::now;
 use crate::terminal::{self, ERROR, NOTE, print_error_line, print_line, styled};
 use document::Setup;
@@ -26,10 +26,8 @@ use summary::Summary;
 use tollgate_core::alarm::{Alarm, AlarmCode};
 use tollgate_core::backfill::SyncState;
 use tollgate_core::backfill::{BackfillError, Candidate, CensusResult, Intent, Scope, Target};
-use tollgate_core::config::Upstream;
 use tollgate_core::plan_table::PlanTable;
-use tollgate_core::secret::Secret;
-use work::{CensusError, Job, Work};
+pub(crate) use work::{CensusError, Interrupted, Job, JobObserver, Work, census};
 
 /// The exit code if something failed.
 const FAILED: u8 = 1;
@@ -83,7 +81,7 @@ impl<'a> Session<'a> {
         }
         let rates = Rates::new(stripe_live, clerk_live, arguments.stripe_rate, arguments.clerk_rate);
         let (plans, plan_key) = (configuration.plans.clone(), section.plan_key.clone());
-        let scheduler = CallScheduler::start(&endpoints, rates);
+        let scheduler = CallScheduler::start(&endpoints, rates, TRIES_MAX);
         let intent = if arguments.apply { Intent::Apply } else { Intent::DryRun };
         let progress = ProgressLine::new(now(), false);
         let (state, summary) = (SyncState::new(configuration), Summary::default());
@@ -158,7 +156,7 @@ impl<'a> Session<'a> {
         }
         let scope = self.arguments.subject.clone().map_or(Scope::All, Scope::Subject);
         let (progress, state) = (&mut self.progress, &self.state);
-        let census = work::census(&mut self.scheduler, state, scope.clone(), |counts| {
+        let census = census(&mut self.scheduler, state, scope.clone(), |counts| {
             progress.show(now(), || {
                 format!(
                     "reading: {} subscriptions, {} users, {} organizations, {} items of Clerk Billing, {} sessions to \
@@ -190,7 +188,7 @@ impl<'a> Session<'a> {
             }
             self.summary.alarm(alarm.to_string());
         }
-        let job = |Candidate { subject, customers, trusted }| {
+        let job = |Candidate { subject, customers, trusted, .. }| {
             Job::new(Target::Subject { subject, customers, trusted })
         };
         candidates.into_iter().map(job).collect()
@@ -272,9 +270,4 @@ fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
     let is_plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/._-+".contains(&byte));
     if is_plain { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
-}
-
-fn is_live(upstream: &Upstream) -> bool {
-    let key = upstream.authorization.as_ref().map(Secret::expose).unwrap_or_default();
-    key.starts_with("sk_live_") || key.starts_with("rk_live_")
 }

@@ -55,7 +55,7 @@ pub(super) fn save<'a>(file: &Path, run: Run<'_>, left: impl Iterator<Item = &'a
             _ => Ok(()),
         };
     }
-    let Run { intent, endpoints: Endpoints { stripe, clerk } } = run;
+    let Run { intent, endpoints: Endpoints { stripe, clerk, .. } } = run;
     let apply = intent == Intent::Apply;
     let whole = Written { tollgate_sync: FORMAT, apply, stripe: stripe.clone(), clerk: clerk.clone(), left };
     let text = serde_json::to_vec_pretty(&whole).map_err(|error| failed(&error))?;
@@ -120,7 +120,8 @@ mod tests {
     fn a_saved_file_is_loaded_by_a_run_with_the_same_settings_only() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("left.json");
-        let endpoints = Endpoints { stripe: "https://a".to_owned(), clerk: "https://b".to_owned() };
+        let endpoints =
+            Endpoints { stripe: "https://a".to_owned(), clerk: "https://b".to_owned(), token_keys: None };
         let others = Endpoints { stripe: "https://c".to_owned(), ..endpoints.clone() };
         let run = Run { intent: Intent::Apply, endpoints: &endpoints };
         assert!(load(&file, run).unwrap().is_none());

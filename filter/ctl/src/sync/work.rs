@@ -24,19 +24,19 @@ const CENSUS: usize = 0;
 
 /// A reconciliation to perform.
 #[derive(Clone, Debug)]
-pub(super) struct Job {
-    pub(super) target: Target,
+pub(crate) struct Job {
+    pub(crate) target: Target,
     attempts: u32,
     not_before: Micros,
 }
 
 impl Job {
-    pub(super) fn new(target: Target) -> Self {
+    pub(crate) fn new(target: Target) -> Self {
         Job { target, attempts: 0, not_before: Micros::default() }
     }
 
     /// Returns the id of the target.
-    pub(super) fn id(&self) -> &str {
+    pub(crate) fn id(&self) -> &str {
         match &self.target {
             Target::Customer(customer) => customer.as_str(),
             Target::Subject { subject, .. } => subject.as_str(),
@@ -46,11 +46,11 @@ impl Job {
 
 /// The sign that the process got SIGINT or SIGTERM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Interrupted;
+pub(crate) struct Interrupted;
 
 /// The reason why there is no census result.
 #[derive(Debug)]
-pub(super) enum CensusError {
+pub(crate) enum CensusError {
     Failed(BackfillError),
     Interrupted,
 }
@@ -59,7 +59,7 @@ pub(super) enum CensusError {
 ///
 /// # Errors
 /// [`CensusError`].
-pub(super) fn census(
+pub(crate) fn census(
     scheduler: &mut CallScheduler,
     state: &SyncState,
     scope: Scope,
@@ -90,7 +90,7 @@ pub(super) fn census(
 }
 
 /// An observer of the progress of jobs.
-pub(super) trait JobObserver {
+pub(crate) trait JobObserver {
     /// Handles the conclusion of a reconciliation, or of an attempt that has written something.
     fn conclude(&mut self, job: &Job, conclusion: Conclusion);
     /// Handles the jobs that are left, when they may have changed.
@@ -99,7 +99,7 @@ pub(super) trait JobObserver {
 
 /// Performs all jobs, a bounded number at once.
 #[derive(Debug)]
-pub(super) struct Work<'a> {
+pub(crate) struct Work<'a> {
     state: &'a mut SyncState,
     intent: Intent,
     waiting: VecDeque<Job>,
@@ -109,14 +109,14 @@ pub(super) struct Work<'a> {
 }
 
 impl<'a> Work<'a> {
-    pub(super) fn new(state: &'a mut SyncState, intent: Intent, jobs: Vec<Job>) -> Self {
+    pub(crate) fn new(state: &'a mut SyncState, intent: Intent, jobs: Vec<Job>) -> Self {
         let waiting = jobs.into();
         Work { state, intent, waiting, in_progress: BTreeMap::new(), last_job_id: CENSUS, interrupted: false }
     }
 
     /// Performs all jobs. After one signal, it finishes those in progress and starts no new ones; after a
     /// second one, it returns at once. Returns the jobs that are left.
-    pub(super) fn run(
+    pub(crate) fn run(
         mut self,
         scheduler: &mut CallScheduler,
         observer: &mut impl JobObserver,
@@ -166,12 +166,7 @@ impl<'a> Work<'a> {
                     self.continue_job(scheduler, observer, self.last_job_id, next);
                 }
                 Err(failure) => {
-                    let failed = Conclusion {
-                        outcomes: Vec::new(),
-                        noted_owners: Vec::new(),
-                        failure: Some(failure),
-                        reports: Vec::new(),
-                    };
+                    let failed = Conclusion { failure: Some(failure), ..Conclusion::default() };
                     observer.conclude(&job, failed);
                 }
             }

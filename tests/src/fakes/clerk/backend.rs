@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::error::ClerkError;
 use super::metadata::merge;
-use super::{ClerkSettings, ClerkState, Member, billing, keys, list};
+use super::{ClerkSettings, ClerkState, Member, billing, instance, keys, list};
 use crate::fakes::server::{FakeResponse, Request, Service};
 
 /// The largest size of each kind of metadata, as JSON.
@@ -67,6 +67,12 @@ impl ClerkBackendApi {
         self.authenticate(request)?;
         let (kind, id, rest) = match segments.as_slice() {
             ["v1", "jwks"] if request.method == "GET" => return Ok(keys::jwks(&state.keys)),
+            ["v1", "instance"] if request.method == "GET" => {
+                return instance::instance(request, &self.settings);
+            }
+            ["v1", "domains"] if request.method == "GET" => {
+                return instance::domains(request, &self.settings);
+            }
             ["v1", "users"] if request.method == "GET" => return list::users(request, state),
             ["v1", "organizations"] if request.method == "GET" => return list::organizations(request, state),
             ["v1", "billing", "subscription_items"] if request.method == "GET" => {

@@ -4,6 +4,7 @@
 mod backend;
 pub mod billing;
 mod error;
+mod instance;
 pub mod keys;
 mod list;
 mod metadata;
@@ -40,6 +41,8 @@ pub struct ClerkSettings {
     pub version: String,
     /// The instance's Frontend API URL, which its tokens name as their issuer.
     pub issuer: String,
+    /// The instance's id.
+    pub instance: String,
     /// Whether writes are limited as Clerk limits them: 10 in 10 seconds for each user or organization.
     pub rate_limit: bool,
 }
@@ -50,8 +53,16 @@ impl Default for ClerkSettings {
             secret_key: "sk_test_tollgateclerk0001".to_owned(),
             version: API_VERSION.to_owned(),
             issuer: "https://clerk.example.com".to_owned(),
+            instance: "ins_2Tollgate0001".to_owned(),
             rate_limit: true,
         }
+    }
+}
+
+impl ClerkSettings {
+    /// Returns the settings of a production instance, with its key.
+    pub fn production() -> Self {
+        ClerkSettings { secret_key: "sk_live_tollgateclerk0001".to_owned(), ..ClerkSettings::default() }
     }
 }
 

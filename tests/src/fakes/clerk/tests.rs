@@ -237,3 +237,22 @@ async fn users_and_organizations_are_listed_page_by_page() {
     let anonymous = reqwest::Client::new().get(format!("http://{}/v1/users", clerk.addr()));
     assert_eq!(response(anonymous).await.0, 401);
 }
+
+#[tokio::test]
+async fn the_instance_has_an_environment_and_a_domain() {
+    for (settings, environment) in
+        [(ClerkSettings::default(), "development"), (ClerkSettings::production(), "production")]
+    {
+        let clerk = FakeClerk::start_with(settings).await;
+        let (status, instance) = response(request(&clerk, Method::GET, "/v1/instance")).await;
+        assert_eq!((status, &instance["environment_type"]), (200, &json!(environment)));
+        assert!(instance["id"].as_str().unwrap().starts_with("ins_"));
+        let (_, domains) = response(request(&clerk, Method::GET, "/v1/domains")).await;
+        assert_eq!(domains["data"][0]["frontend_api_url"], clerk.issuer());
+        assert_eq!(domains["total_count"], 1);
+        let (status, _) = response(request(&clerk, Method::GET, "/v1/instance?limit=1")).await;
+        assert_eq!(status, 422, "it takes no parameters");
+        let anonymous = reqwest::Client::new().get(format!("http://{}/v1/instance", clerk.addr()));
+        assert_eq!(response(anonymous).await.0, 401);
+    }
+}

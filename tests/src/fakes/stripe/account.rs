@@ -3,7 +3,7 @@
 use super::events::Event;
 use super::model::{
     Customer, Invoice, PERIOD_S, PaymentIntent, PortalSession, Price, Product, Session, Subscription,
-    SubscriptionSchedule,
+    SubscriptionSchedule, WebhookEndpoint,
 };
 
 /// The maximum number of items of a subscription:
@@ -38,6 +38,11 @@ pub struct Account {
     payment_intents: Vec<PaymentIntent>,
     schedules: Vec<SubscriptionSchedule>,
     portal_sessions: Vec<PortalSession>,
+    webhook_endpoints: Vec<WebhookEndpoint>,
+    /// The ids of objects that exist only in the other mode.
+    pub(super) other_mode_ids: Vec<String>,
+    /// The ids of the portal's configurations that are not active.
+    pub(super) inactive_portal_configurations: Vec<String>,
     /// The age from which a search finds an object, in seconds.
     pub(super) search_delay_s: i64,
     /// The ids of the portal's configurations; the first is the default.
@@ -64,6 +69,11 @@ impl Account {
     /// Returns the same, to be changed.
     pub fn find_mut<T: StripeObject>(&mut self, id: &str) -> Option<&mut T> {
         T::objects_mut(self).iter_mut().find(|object| object.id() == id)
+    }
+
+    /// Returns whether the object exists only in the other mode.
+    pub(super) fn is_in_other_mode(&self, id: &str) -> bool {
+        self.other_mode_ids.iter().any(|other| other == id)
     }
 
     /// Adds an object, or replaces the one with the same id.
@@ -171,6 +181,7 @@ stripe_object!(Session, sessions, |session, account| {
         account.assert_customer(customer, &session.id);
     }
 });
+stripe_object!(WebhookEndpoint, webhook_endpoints, |_object, account| {});
 stripe_object!(PaymentIntent, payment_intents, |_object, account| {});
 stripe_object!(SubscriptionSchedule, schedules, |_object, account| {});
 stripe_object!(PortalSession, portal_sessions, |_object, account| {});

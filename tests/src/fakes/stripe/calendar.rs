@@ -53,6 +53,19 @@ impl Day {
     }
 }
 
+/// Returns a time in Unix seconds as a `Date` shows it (RFC 9110 section 5.6.7).
+pub(super) fn http_date(unix_s: i64) -> String {
+    const WEEKDAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let Day { year, month, day } = Day::from_unix_s(unix_s);
+    let weekday = WEEKDAYS[unix_s.div_euclid(DAY_S).rem_euclid(7) as usize];
+    let month = MONTHS[month as usize - 1];
+    let second = unix_s.rem_euclid(DAY_S);
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    format!("{weekday}, {day:02} {month} {year} {hour:02}:{minute:02}:{second:02} GMT")
+}
+
 /// Returns when a period of `count` intervals ends that starts at `start` (Unix seconds). A month without the
 /// day ends it on its last day: <https://docs.stripe.com/billing/subscriptions/billing-cycle>.
 pub(super) fn period_end(start: i64, interval: &str, count: i64) -> i64 {

@@ -8,7 +8,7 @@ use super::error::StripeError;
 use super::expand;
 use super::model::{
     Customer, Invoice, PaymentIntent, PortalSession, Price, Product, Session, Subscription,
-    SubscriptionSchedule,
+    SubscriptionSchedule, WebhookEndpoint,
 };
 use super::objects::Objects;
 use super::parameters::Parameters;
@@ -57,6 +57,7 @@ api_object!(Session, "checkout.session", "checkout.session", session);
 api_object!(Invoice, "invoice", "invoice", invoice);
 api_object!(SubscriptionSchedule, "subscription_schedule", "subscription_schedule", schedule);
 api_object!(PortalSession, "billing_portal.session", "billing_portal.session", portal_session);
+api_object!(WebhookEndpoint, "webhook endpoint", "webhook_endpoint", webhook_endpoint);
 api_object!(PaymentIntent, "payment_intent", "payment_intent", payment_intent);
 
 impl ApiObject for Customer {
@@ -79,7 +80,10 @@ impl Call<'_> {
         match self.account.find::<T>(id) {
             Some(object) if !self.other_mode => Ok(object),
             Some(_) => Err(StripeError::missing(T::NOUN, id, param, Some(!self.livemode))),
-            None => Err(StripeError::missing(T::NOUN, id, param, None)),
+            None => {
+                let other_mode = self.account.is_in_other_mode(id).then_some(self.livemode);
+                Err(StripeError::missing(T::NOUN, id, param, other_mode))
+            }
         }
     }
 

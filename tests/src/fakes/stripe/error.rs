@@ -193,6 +193,16 @@ impl StripeError {
         Self::invalid_request(400, message.to_owned())
     }
 
+    /// Returns the error for a restricted key that lacks a permission. The key is shown masked.
+    pub fn missing_permission(key: &str, permission: &str) -> Self {
+        let (start, end) = (&key[..key.len().min(8)], &key[key.len().saturating_sub(4)..]);
+        let message = format!(
+            "The provided key '{start}*********{end}' does not have the required permissions for this endpoint on \
+             account 'acct_1Tollgate'. Having the '{permission}' permission would allow this request to continue."
+        );
+        Self::invalid_request(403, message).code("more_permissions_required")
+    }
+
     /// Returns the error for a path that the API does not have.
     pub fn unrecognized_url(method: &str, path: &str) -> Self {
         let message = format!(

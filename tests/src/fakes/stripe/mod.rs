@@ -22,6 +22,7 @@ mod objects;
 mod pages;
 mod parameters;
 mod payment_objects;
+mod permissions;
 mod portal;
 mod previews;
 mod prices;
@@ -36,6 +37,7 @@ mod subscriptions;
 #[cfg(test)]
 mod tests;
 mod time;
+mod webhook_endpoints;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -81,6 +83,14 @@ pub struct StripeSettings {
     pub pages_url: Option<String>,
     /// The ids of the customer portal's configurations; the first is the default.
     pub portal_configurations: Vec<String>,
+    /// Those that are not active.
+    pub inactive_portal_configurations: Vec<String>,
+    /// The ids of objects that exist only in the other mode of the account.
+    pub other_mode_ids: Vec<String>,
+    /// The permissions that the restricted keys (`rk_…`) lack, as Stripe names them.
+    pub missing_permissions: Vec<String>,
+    /// How far the clock that `Date` shows is ahead of this machine's, in seconds.
+    pub clock_ahead_s: i64,
     /// Whether a cancellation in the customer portal sets `cancel_at`, as for subscriptions with flexible
     /// billing, or `cancel_at_period_end`.
     pub portal_sets_cancel_at: bool,
@@ -97,6 +107,10 @@ impl Default for StripeSettings {
             search_delay_s: 0,
             pages_url: None,
             portal_configurations: vec!["bpc_123".to_owned()],
+            inactive_portal_configurations: Vec::new(),
+            other_mode_ids: Vec::new(),
+            missing_permissions: Vec::new(),
+            clock_ahead_s: 0,
             portal_sets_cancel_at: true,
         }
     }
@@ -135,6 +149,11 @@ impl FakeStripe {
         state.account.livemode = stripe.settings.livemode;
         state.account.pages_url = stripe.settings.pages_url.clone().unwrap_or_else(own_url);
         state.account.portal_configurations.clone_from(&stripe.settings.portal_configurations);
+        state
+            .account
+            .inactive_portal_configurations
+            .clone_from(&stripe.settings.inactive_portal_configurations);
+        state.account.other_mode_ids.clone_from(&stripe.settings.other_mode_ids);
         state.account.search_delay_s = stripe.settings.search_delay_s;
         state.account.portal_sets_cancel_at = stripe.settings.portal_sets_cancel_at;
         drop(state);

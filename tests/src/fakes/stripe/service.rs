@@ -6,11 +6,13 @@ use tokio::sync::watch;
 
 use super::StripeSettings;
 use super::account::Account;
+use super::calendar::http_date;
 use super::endpoints::Call;
 use super::error::StripeError;
 use super::idempotency::{self, ExecutionFailure, IdempotencyKeys};
 use super::pages;
 use super::parameters::Parameters;
+use super::permissions;
 use super::routes;
 use crate::fakes::server::{FakeResponse, Request, Service, unix_now};
 
@@ -94,6 +96,7 @@ impl Stripe {
     ) -> Result<FakeResponse, StripeError> {
         let other_mode = self.authenticate(request)?;
         self.check_version(request)?;
+        permissions::check(request, &self.settings.missing_permissions)?;
         let parameters = parameters(request)?;
         let now = state.now();
         let key = idempotency::key_of(request)?;
@@ -148,6 +151,10 @@ impl Service for Stripe {
         let request_id = format!("req_{:014}", state.requests);
         let response = self.call(request, &mut state, &request_id).unwrap_or_else(|error| error.response());
         self.announce(&state);
+        let response = match self.settings.clock_ahead_s {
+            0 => response,
+            ahead_s => response.with_header("date", &http_date(unix_now() + ahead_s)),
+        };
         response.with_header("request-id", &request_id).with_header("stripe-version", &self.settings.version)
     }
 

@@ -2,7 +2,7 @@
 
 use super::alarm::{PlanAlarm, PlanNameSource};
 use crate::ids::ProductId;
-use crate::plan_table::{Plan, PlanTable, Rank};
+use crate::plan_table::{Plan, PlanTable, Rank, differs_only_in_case_or_spaces};
 use crate::sorted::SortedMap;
 use crate::stripe::object::{Expandable, Metadata};
 use crate::stripe::price::Price;
@@ -27,7 +27,7 @@ pub(crate) struct Catalog<'a> {
 
 /// The plan that a price maps to, if any.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum PriceMapping {
+pub(crate) enum PriceMapping {
     /// A plan.
     Plan(Rank),
     /// No plan, by configuration: an add-on.
@@ -44,7 +44,7 @@ impl Catalog<'_> {
     /// Returns the plan that a price maps to. The most specific rule comes first, and configuration comes
     /// before metadata. Price metadata with an unknown plan ends the search, because the product's plan was
     /// not intended.
-    pub(super) fn map_price(&self, price: &Price, products: &Products) -> PriceMapping {
+    pub(crate) fn map_price(&self, price: &Price, products: &Products) -> PriceMapping {
         let product = price.product_id();
         if let Some(rank) = self.highest(&|plan| plan.prices.contains(&price.id)) {
             return PriceMapping::Plan(rank);
@@ -80,6 +80,22 @@ impl Catalog<'_> {
         }
     }
 
+    /// Returns every plan to which a rule maps the price, also those that a more specific rule overrides.
+    pub(crate) fn all_plans(&self, price: &Price, products: &Products) -> BTreeSet<Rank> {
+        let (key, product) = (price.lookup_key.as_ref(), price.product_id());
+        let product_name = match product_metadata(price, products) {
+            ProductMetadata::Read(metadata) => metadata.get(PLAN_KEY),
+            ProductMetadata::NotRead(_) | ProductMetadata::Gone | ProductMetadata::NoId => None,
+        };
+        let is_mapped = |plan: &Plan| {
+            plan.prices.contains(&price.id)
+                || key.is_some_and(|key| plan.lookup_keys.contains(key))
+                || product.is_some_and(|product| plan.products.contains(product))
+                || [price.metadata.get(PLAN_KEY), product_name].contains(&Some(plan.name.as_str()))
+        };
+        self.plans.iter().filter(|(_, plan)| is_mapped(plan)).map(|(rank, _)| rank).collect()
+    }
+
     /// Returns whether the price is configured by its id, so that its other members do not matter.
     pub(super) fn maps_by_id(&self, price: &Price) -> bool {
         self.not_plan_prices.contains(&price.id)
@@ -90,10 +106,10 @@ impl Catalog<'_> {
         if let Some(rank) = self.plans.rank_of(value) {
             return PriceMapping::Plan(rank);
         }
-        let mut names = self.plans.iter().map(|(_, plan)| plan.name.as_str());
+        let configured = self.plans.nearly(value).map(str::to_owned);
         let value = value.to_owned();
-        PriceMapping::Unmapped(Some(match names.find(|name| differs_only_in_case_or_spaces(&value, name)) {
-            Some(configured) => PlanAlarm::Misspelled { location, value, configured: configured.to_owned() },
+        PriceMapping::Unmapped(Some(match configured {
+            Some(configured) => PlanAlarm::Misspelled { location, value, configured },
             None => PlanAlarm::UnknownPlan { location, value },
         }))
     }
@@ -135,11 +151,6 @@ fn product_metadata<'a>(price: &'a Price, products: &'a Products) -> ProductMeta
         },
         None => ProductMetadata::NoId,
     }
-}
-
-/// Returns whether the texts are equal except for ASCII case and surrounding spaces.
-fn differs_only_in_case_or_spaces(a: &str, b: &str) -> bool {
-    a.trim_ascii().eq_ignore_ascii_case(b.trim_ascii())
 }
 
 #[cfg(test)]

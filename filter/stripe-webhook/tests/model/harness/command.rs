@@ -81,6 +81,6 @@ impl Model {
 
 /// Returns the target of a candidate, as the command has it by default.
 fn target(candidate: Candidate) -> Target {
-    let Candidate { subject, customers, trusted } = candidate;
+    let Candidate { subject, customers, trusted, .. } = candidate;
     Target::Subject { subject, customers, trusted }
 }

@@ -35,6 +35,7 @@ mod price;
 mod schedule;
 mod session;
 mod subscription;
+mod webhook_endpoint;
 
 pub use invoice::{Invoice, InvoiceLine};
 pub use payment::{Card, ChargeFailure, PaymentIntent};
@@ -43,6 +44,7 @@ pub use price::{Price, Recurrence};
 pub use schedule::{PhaseItem, SchedulePhase, SubscriptionSchedule};
 pub use session::{LineItem, Session, SessionSettings};
 pub use subscription::{CancellationDetails, Item, PendingUpdate, Subscription};
+pub use webhook_endpoint::WebhookEndpoint;
 
 has_metadata!(Customer, Product, Price, Subscription, Session, Invoice);
 

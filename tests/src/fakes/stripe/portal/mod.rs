@@ -1,5 +1,6 @@
 //! The customer portal: <https://docs.stripe.com/api/customer_portal/sessions>.
 
+mod configurations;
 mod create;
 mod page;
 

@@ -6,6 +6,7 @@ mod checkout;
 mod checkout_refusals;
 mod delivery;
 mod idempotency;
+mod inspection;
 mod invoices;
 mod portal;
 mod previews;

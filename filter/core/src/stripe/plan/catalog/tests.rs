@@ -86,7 +86,8 @@ fn the_places_are_asked_in_a_fixed_order() {
 #[test]
 fn a_product_that_was_expanded_need_not_be_read() {
     let metadata = [("plan", "pro")].into_iter().collect();
-    let product = Some(Expandable::Object(Product { id: "prod_1".to_owned(), metadata, deleted: false }));
+    let product =
+        Some(Expandable::Object(Product { id: "prod_1".to_owned(), metadata, ..Product::default() }));
     let price = Price { product, ..price("price_x", "", &[], "") };
     assert_eq!(sells(&World::new(vec![]), &price), "pro");
 }
