@@ -128,6 +128,17 @@ fn shipped_files_pass_and_a_copy_with_their_placeholders_fails() {
 }
 
 #[test]
+fn files_of_different_platforms_are_checked_apart() {
+    let texts =
+        ["standalone.yaml", "standalone-native.yaml", "istio/tollgate.yaml", "envoy-gateway/tollgate.yaml"];
+    let texts = texts.map(shipped);
+    let [envoy, native, istio, gateway] = &texts;
+    let files = [("a.yaml", envoy.as_str()), ("b.yaml", native), ("c.yaml", istio), ("d.yaml", gateway)];
+    let output = check(&files, &["--strict", "a.yaml", "b.yaml", "c.yaml", "d.yaml"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+}
+
+#[test]
 fn a_file_with_a_key_is_checked_without_showing_the_key() {
     let right =
         shipped("secrets/stripe_api_key.yaml.example").replace("sk_test_REPLACE_ME", "rk_live_Secret1");

@@ -140,7 +140,12 @@ fn check(files: &[CheckedFile], environment: bool) -> Vec<Finding> {
     let mut findings = Vec::new();
     let (with_resources, alone): (Vec<&CheckedFile>, Vec<&CheckedFile>) =
         files.iter().partition(|file| resource::all([*file]).next().is_some());
-    check_together(&with_resources, environment, &mut findings);
+    let (of_istio, of_gateway): (Vec<&CheckedFile>, Vec<&CheckedFile>) = with_resources
+        .into_iter()
+        .partition(|file| resource::all([*file]).any(resource::Resource::is_of_istio));
+    for together in [of_istio, of_gateway] {
+        check_together(&together, environment, &mut findings);
+    }
     for file in alone {
         check_together(&[file], environment, &mut findings);
     }

@@ -40,6 +40,11 @@ impl<'a> Resource<'a> {
         at(self.value, "/metadata/namespace").as_str().unwrap_or("default")
     }
 
+    /// Returns whether it is one of Istio's.
+    pub(super) fn is_of_istio(self) -> bool {
+        self.value["apiVersion"].as_str().is_some_and(|version| version.contains("istio.io/"))
+    }
+
     /// Returns its kind.
     pub(super) fn kind(self) -> &'a str {
         self.value["kind"].as_str().unwrap_or_default()
