@@ -14,7 +14,7 @@ type Form = &'static str;
 
 /// Every kind of write, with every parameter that the billing filter uses. `{schedule}` and the like stand
 /// for ids of the fake.
-const WRITES: [(&str, &str, Form); 17] = [
+const WRITES: [(&str, &str, Form); 18] = [
     (
         "POST",
         "/v1/customers",
@@ -91,6 +91,7 @@ const WRITES: [(&str, &str, Form); 17] = [
         "invoice_now=true&prorate=true&cancellation_details[feedback]=unused",
     ),
     ("POST", "/v1/subscriptions/sub_2/resume", "proration_behavior=none"),
+    ("DELETE", "/v1/subscriptions/sub_2", "invoice_now=false&prorate=false"),
 ];
 
 /// Every kind of read.
