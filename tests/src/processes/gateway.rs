@@ -217,10 +217,25 @@ impl Gateway {
     /// # Panics
     /// If there is no response.
     pub async fn deliver_from_clerk_at(&self, event: &ClerkEvent, signed_at: i64) -> Response {
+        self.deliver_from_clerk_to(&self.envoy, event, signed_at)
+            .await
+            .unwrap_or_else(|e| panic!("the webhook did not respond: {e}"))
+    }
+
+    /// Delivers an event of Clerk to another Envoy, as [`Gateway::deliver_to`] does.
+    ///
+    /// # Errors
+    /// If there is no response.
+    pub async fn deliver_from_clerk_to(
+        &self,
+        envoy: &Envoy,
+        event: &ClerkEvent,
+        signed_at: i64,
+    ) -> reqwest::Result<Response> {
         let (body, fields) = event.signed(&[EXAMPLE_CLERK_WEBHOOK_SECRET], signed_at);
-        let request = self.request(Method::POST, CLERK_WEBHOOK_PATH).body(body);
+        let request = self.client.post(envoy.url(CLERK_WEBHOOK_PATH)).body(body);
         let request = fields.iter().fold(request, |request, (name, value)| request.header(*name, value));
-        request.send().await.unwrap_or_else(|e| panic!("the webhook did not respond: {e}"))
+        request.send().await
     }
 
     /// Starts another Envoy in front of the same upstream and the same fakes, as a second replica.
@@ -236,8 +251,20 @@ impl Gateway {
     /// # Panics
     /// If it does not start.
     pub async fn replica_with_billing(&self, edit: impl FnOnce(Standalone) -> Standalone) -> Envoy {
+        self.replica_with(&[BILLING], edit).await
+    }
+
+    /// Starts another replica with the filter of Clerk's webhooks.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub async fn replica_with_clerk_webhook(&self, edit: impl FnOnce(Standalone) -> Standalone) -> Envoy {
+        self.replica_with(&[CLERK_WEBHOOK], edit).await
+    }
+
+    async fn replica_with(&self, sections: &[&str], edit: impl FnOnce(Standalone) -> Standalone) -> Envoy {
         let shipped = Standalone::load();
-        let standalone = edit(connected_with(shipped, &[BILLING], &self.backend, &self.stripe, &self.clerk));
+        let standalone = edit(connected_with(shipped, sections, &self.backend, &self.stripe, &self.clerk));
         standalone.without_unconfigured_filters().start().await
     }
 

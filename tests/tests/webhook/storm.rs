@@ -1,24 +1,29 @@
 //! Two hundred events of twenty customers, shuffled, each delivered three times, at two Envoys, while a fifth
-//! of all responses of Stripe and Clerk fails: after Stripe's retries every customer has the plan that is
-//! paid for.
+//! of all responses of Stripe and Clerk fails: after the retries every customer has the plan that is paid for.
+//! The same with Clerk Billing as a second source, while one of the Envoys is killed.
 
 use crate::shared::{ENTERPRISE, PRO, Payer, RESPONSE_TIME_MAX, with_plans};
 use serde_json::Value;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tollgate_fixtures::Random;
+use tollgate_tests::fakes::clerk::billing::{BillingPlan, ClerkEvent};
 use tollgate_tests::fakes::faults::{Fault, Faults, any, on};
 use tollgate_tests::fakes::server::unix_now;
 use tollgate_tests::fakes::stripe::events::Event;
 use tollgate_tests::fakes::stripe::model::Subscription;
-use tollgate_tests::processes::envoy::Envoy;
+use tollgate_tests::processes::envoy::{Envoy, Standalone};
 use tollgate_tests::processes::gateway::Gateway;
 
 const CUSTOMERS: usize = 20;
 const EVENTS_EACH: usize = 10;
 const DELIVERIES: usize = 3;
+/// The numbers of the storm with both sources. Clerk sends several events about one change.
+const SUBJECTS_OF_BOTH: usize = 12;
+const CHANGES_OF_BOTH: usize = 3;
 /// The number of concurrent deliveries.
 const AT_ONCE: usize = 200;
 /// The maximum number of retries of a delivery before the test fails.
@@ -42,6 +47,11 @@ fn shuffle<T>(list: &mut [T], random: &mut Random) {
     }
 }
 
+/// Returns the position of a plan in the document.
+fn rank(plan: &str) -> Option<usize> {
+    ["free", "pro", "enterprise"].into_iter().position(|name| name == plan)
+}
+
 /// Changes a subscription, and returns the event that Stripe sends about it.
 fn step(gateway: &Gateway, payer: &Payer, random: &mut Random) -> Event {
     let choice = random.bits() % 4;
@@ -57,12 +67,45 @@ fn step(gateway: &Gateway, payer: &Payer, random: &mut Random) -> Event {
     })
 }
 
-/// All paying users, and the gateways to which Stripe delivers.
+/// Changes the billing subscription of a user at Clerk, who then sends events about it.
+fn step_at_clerk(gateway: &Gateway, payer: &Payer, random: &mut Random) {
+    match random.bits() % 3 {
+        0 => gateway.clerk.subscribe(&payer.user, "pro"),
+        1 => gateway.clerk.subscribe(&payer.user, "enterprise"),
+        _ => gateway.clerk.end_billing(&payer.user),
+    }
+}
+
+/// Mirrors Clerk Billing, with the plans of these tests.
+fn with_both_sources(standalone: Standalone) -> Standalone {
+    with_plans(standalone).document(|document| document["clerk_webhook"]["billing"] = "mirror".into())
+}
+
+/// An event of either sender.
+#[derive(Clone, Debug)]
+enum SentEvent {
+    Stripe(Event),
+    Clerk(ClerkEvent),
+}
+
+/// The sources at which a user's plan changes. The other one, if any, sells `pro` all the time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Changing {
+    Stripe,
+    Clerk,
+    Both,
+}
+
+/// All paying users, and the gateways to which Stripe and Clerk deliver.
 struct Storm {
     gateway: Gateway,
     /// A second gateway, if there are two.
     other: Option<Envoy>,
     payers: Vec<Payer>,
+    /// Whether Clerk Billing is a source too.
+    has_clerk_billing: bool,
+    /// Whether the second gateway was killed.
+    is_other_killed: AtomicBool,
     at_once: Semaphore,
 }
 
@@ -72,29 +115,79 @@ impl Storm {
         let other = if gateways > 1 { Some(gateway.replica(with_plans).await) } else { None };
         let name = |number| format!("storm{number:02}");
         let payers: Vec<_> = (0..CUSTOMERS).map(|number| Payer::new(&gateway, &name(number), PRO)).collect();
+        Self::of(gateway, other, payers, false)
+    }
+
+    /// Starts one with two gateways, at which Clerk Billing is a source too.
+    async fn start_with_both_sources() -> Arc<Storm> {
+        let gateway = Gateway::start_with_clerk_webhook(with_both_sources).await;
+        let other = gateway.replica_with_clerk_webhook(with_both_sources).await;
+        gateway.clerk.put_billing_plan(BillingPlan::new("free_user").default_plan());
+        gateway.clerk.put_billing_plan(BillingPlan::new("pro"));
+        gateway.clerk.put_billing_plan(BillingPlan::new("enterprise"));
+        let name = |number| format!("both{number:02}");
+        let payers = (0..SUBJECTS_OF_BOTH).map(|number| Payer::new(&gateway, &name(number), PRO));
+        let payers: Vec<_> = payers.collect();
+        for payer in &payers {
+            gateway.clerk.open_billing(&payer.user);
+            gateway.clerk.subscribe(&payer.user, "pro");
+        }
+        Self::of(gateway, Some(other), payers, true)
+    }
+
+    fn of(gateway: Gateway, other: Option<Envoy>, payers: Vec<Payer>, has_clerk_billing: bool) -> Arc<Storm> {
         for payer in &payers {
             gateway.stripe.put(payer.checkout().metadata("clerk_user_id", &payer.user));
         }
         fail_a_fifth(gateway.stripe.faults(), SEED);
         fail_a_fifth(gateway.clerk.faults(), SEED + 100);
-        Arc::new(Storm { gateway, other, payers, at_once: Semaphore::new(AT_ONCE) })
+        let (is_other_killed, at_once) = (AtomicBool::new(false), Semaphore::new(AT_ONCE));
+        Arc::new(Storm { gateway, other, payers, has_clerk_billing, is_other_killed, at_once })
     }
 
-    /// Changes each subscription `steps` times. Returns the events of all of them in order.
-    fn change_all(&self, steps: usize, random: &mut Random) -> Vec<Event> {
-        let of_each = self.payers.iter().flat_map(|payer| std::iter::repeat_n(payer, steps));
-        of_each.map(|payer| step(&self.gateway, payer, random)).collect()
+    /// Returns the users, each with the sources at which its plan changes.
+    fn changing(&self) -> impl Iterator<Item = (&Payer, Changing)> {
+        let changing: &[Changing] = match self.has_clerk_billing {
+            true => &[Changing::Stripe, Changing::Clerk, Changing::Both],
+            false => &[Changing::Stripe],
+        };
+        self.payers.iter().zip(changing.iter().copied().cycle())
+    }
+
+    /// Changes what each user pays for `steps` times, at each source where it changes. Returns all events.
+    fn change_all(&self, steps: usize, random: &mut Random) -> Vec<SentEvent> {
+        let mut events = Vec::new();
+        for (payer, changing) in self.changing() {
+            for _ in 0..steps {
+                if changing != Changing::Clerk {
+                    events.push(SentEvent::Stripe(step(&self.gateway, payer, random)));
+                }
+                if changing != Changing::Stripe {
+                    step_at_clerk(&self.gateway, payer, random);
+                }
+            }
+        }
+        events.extend(self.gateway.clerk.take_billing_events().into_iter().map(SentEvent::Clerk));
+        events
+    }
+
+    /// Kills the second gateway as `kill -9` does, whatever it is doing.
+    fn kill_other(&self) {
+        self.is_other_killed.store(true, Ordering::SeqCst);
+        let id = self.other.as_ref().expect("a second gateway").process_id().to_string();
+        let killed = std::process::Command::new("kill").args(["-KILL", &id]).status().expect("kill");
+        assert!(killed.success());
     }
 
     /// Starts to deliver each event `times` times, shuffled, signed `later_s` seconds after now.
     fn deliver(
         self: &Arc<Self>,
-        events: &[Event],
+        events: &[SentEvent],
         times: usize,
         later_s: i64,
         random: &mut Random,
     ) -> JoinSet<()> {
-        let mut queue: Vec<Event> = std::iter::repeat_n(events, times).flatten().cloned().collect();
+        let mut queue: Vec<SentEvent> = std::iter::repeat_n(events, times).flatten().cloned().collect();
         shuffle(&mut queue, random);
         let mut deliveries = JoinSet::new();
         for event in queue {
@@ -104,38 +197,70 @@ impl Storm {
         deliveries
     }
 
-    /// Delivers as Stripe does: repeatedly, each time with a new signature.
-    async fn deliver_until_accepted(&self, event: &Event, later_s: i64, seed: u64) {
+    /// Delivers as Stripe and Clerk do: repeatedly, each time with a new signature.
+    async fn deliver_until_accepted(&self, event: &SentEvent, later_s: i64, seed: u64) {
         let _turn = self.at_once.acquire().await.expect("never closed");
         let mut random = Random::from_seed(seed);
         for _ in 0..TRIES_MAX {
             let other = self.other.as_ref().filter(|_| random.bits().is_multiple_of(2));
             let envoy = other.unwrap_or(&self.gateway.envoy);
             let began = Instant::now();
-            let response =
-                self.gateway.deliver_to(envoy, event, unix_now() + later_s).await.expect("a response");
+            let signed_at = unix_now() + later_s;
+            let response = match event {
+                SentEvent::Stripe(event) => self.gateway.deliver_to(envoy, event, signed_at).await,
+                SentEvent::Clerk(event) => self.gateway.deliver_from_clerk_to(envoy, event, signed_at).await,
+            };
             let took = began.elapsed();
             assert!(took <= RESPONSE_TIME_MAX, "answered after {took:?}");
-            match response.status().as_u16() {
-                200 => return,
-                503 => tokio::time::sleep(Duration::from_millis(20 + random.bits() % 200)).await,
-                status => panic!("{status}: {}", response.text().await.unwrap_or_default()),
+            let pause = Duration::from_millis(20 + random.bits() % 200);
+            match response {
+                Ok(response) if response.status() == 200 => return,
+                Ok(response) if response.status() == 503 => tokio::time::sleep(pause).await,
+                Ok(response) => {
+                    panic!("{}: {}", response.status(), response.text().await.unwrap_or_default())
+                }
+                Err(_) if other.is_some() && self.is_other_killed.load(Ordering::SeqCst) => {
+                    tokio::time::sleep(pause).await;
+                }
+                Err(error) => panic!("no response: {error}"),
             }
         }
-        panic!("{} was not accepted after {TRIES_MAX} tries", event.event_id());
+        panic!("{event:?} was not accepted after {TRIES_MAX} tries");
     }
 
     fn require_paid_plans(&self) {
         for payer in &self.payers {
             let subscription: Subscription = self.gateway.stripe.get(&payer.subscription);
-            let plan = match (subscription.status.as_str(), subscription.items[0].price.as_str()) {
+            let at_stripe = match (subscription.status.as_str(), subscription.items[0].price.as_str()) {
                 ("unpaid", _) => "free",
                 (_, ENTERPRISE) => "enterprise",
                 _ => "pro",
             };
-            assert_eq!(payer.plan(&self.gateway).as_deref(), Some(plan), "{}", payer.user);
-            let status = &self.gateway.clerk.public_metadata(&payer.user)["subscription"]["status"];
-            assert_eq!(*status, subscription.status, "{}", payer.user);
+            let plan = [at_stripe, self.plan_at_clerk(payer)].into_iter().max_by_key(|plan| rank(plan));
+            assert_eq!(payer.plan(&self.gateway).as_deref(), plan, "{}", payer.user);
+            if !self.has_clerk_billing {
+                let status = &self.gateway.clerk.public_metadata(&payer.user)["subscription"]["status"];
+                assert_eq!(*status, subscription.status, "{}", payer.user);
+            }
+        }
+    }
+
+    /// Returns the plan that Clerk Billing sells to a user now.
+    fn plan_at_clerk(&self, payer: &Payer) -> &'static str {
+        let items = self.gateway.clerk.billing_items(&payer.user);
+        let active = items.iter().filter(|item| item.status == "active");
+        let slugs = active.filter_map(|item| Some(item.plan.as_ref()?.slug.as_str()));
+        let plans = slugs.filter_map(|slug| ["pro", "enterprise"].into_iter().find(|plan| *plan == slug));
+        plans.max_by_key(|plan| rank(plan)).unwrap_or("free")
+    }
+
+    /// Requires that no write ever gave the default plan to a user whom one source sold `pro` all the time.
+    fn require_no_plan_lost(&self) {
+        for (payer, _) in self.changing().filter(|(_, changing)| *changing != Changing::Both) {
+            let writes = on("PATCH", &format!("/v1/users/{}/", payer.user));
+            let log = self.gateway.clerk.log();
+            assert!(log.count(&writes) > 0, "{} was never written", payer.user);
+            assert_eq!(log.count(&writes.containing(r#""plan":"free""#)), 0, "{}", payer.user);
         }
     }
 
@@ -187,6 +312,24 @@ async fn after_a_storm_every_customer_has_the_plan_that_is_paid_for() {
     storm.deliver(&all, 1, 120, &mut random).join_all().await;
     storm.require_paid_plans();
     assert_eq!(clerk.writes(), before, "a user was written whose plan was right already");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_higher_of_two_sources_counts_although_a_gateway_is_killed() {
+    let storm = Storm::start_with_both_sources().await;
+    let mut random = Random::from_seed(SEED + 1);
+    let first = storm.change_all(CHANGES_OF_BOTH, &mut random);
+    let mut deliveries = storm.deliver(&first, 2, 0, &mut random);
+    for _ in 0..deliveries.len() / 2 {
+        deliveries.join_next().await.expect("one more").expect("no panic");
+    }
+    storm.kill_other();
+    let second = storm.change_all(CHANGES_OF_BOTH, &mut random);
+    let more = storm.deliver(&second, 2, 0, &mut random);
+    deliveries.join_all().await;
+    more.join_all().await;
+    storm.require_paid_plans();
+    storm.require_no_plan_lost();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
