@@ -1,10 +1,12 @@
 //! Both builds are the same from outside: responses, what upstreams get, log lines, and metrics.
 
+use crate::clerk_corpus::{DELETED, SUBSCRIBER};
 use crate::corpus::{self, CorpusRequest, USERS};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use tollgate_tests::client::wire::{WireResponse, exchange};
 use tollgate_tests::fakes::clerk::User;
+use tollgate_tests::fakes::clerk::billing::{BillingPlan, INSTANCE};
 use tollgate_tests::fakes::server::unix_now;
 use tollgate_tests::fakes::stripe::model::{Customer, Price, Subscription};
 use tollgate_tests::processes::envoy::{Envoy, Standalone};
@@ -27,6 +29,11 @@ async fn start(shipped: Standalone) -> Gateway {
                 {"name": "search", "path_prefix": "/search", "anonymous": "free", "limit": "asks"},
             ]);
             document["stripe_webhook"]["livemode"] = false.into();
+            let clerk_webhook = &mut document["clerk_webhook"];
+            clerk_webhook["billing"] = "mirror".into();
+            clerk_webhook["instance"] = INSTANCE.into();
+            clerk_webhook["on_deleted"] = "cancel".into();
+            clerk_webhook["stripe"] = serde_norway::to_value(json!({"cluster": "stripe_api"})).expect("YAML");
             document["plan_gate"]["rules"] = serde_norway::to_value(rules).expect("JSON is YAML");
         });
         // With several workers, it would depend on chance which of their caches has a value. A random ID
@@ -37,14 +44,21 @@ async fn start(shipped: Standalone) -> Gateway {
         })
     })
     .await;
-    for user in USERS {
+    for user in USERS.into_iter().chain([SUBSCRIBER]) {
         gateway.clerk.put_user(User::new(user));
     }
+    gateway.clerk.put_billing_plan(BillingPlan::new("free_user").default_plan());
+    gateway.clerk.put_billing_plan(BillingPlan::new("pro"));
+    gateway.clerk.subscribe(SUBSCRIBER, "pro");
     gateway.stripe.put(Price::new("price_123"));
     gateway.stripe.put(Customer::new("cus_corpus"));
     let mut subscription = Subscription::new("sub_corpus", "cus_corpus").item("price_123");
     subscription.metadata.insert("clerk_user_id".to_owned(), "user_pro".to_owned());
     gateway.stripe.put(subscription);
+    // Search knows what is older than its delay.
+    let created = unix_now() - 900;
+    gateway.stripe.put(Customer::new("cus_deleted").metadata("clerk_user_id", DELETED).created(created));
+    gateway.stripe.put(Subscription::new("sub_deleted", "cus_deleted").item("price_123").created(created));
     gateway
 }
 
@@ -138,6 +152,10 @@ async fn both_builds_answer_the_corpus_alike() {
     let received =
         |gateway: &Gateway| gateway.stripe.log().entries().len() + gateway.clerk.log().entries().len();
     assert_eq!(received(&wasm), received(&native), "calls of Stripe and Clerk");
+    for gateway in [&wasm, &native] {
+        assert_eq!(gateway.clerk.plan(SUBSCRIBER).as_deref(), Some("pro"));
+        assert_eq!(gateway.stripe.get::<Subscription>("sub_deleted").status, "canceled");
+    }
     assert_eq!(wasm.backend.received().await, native.backend.received().await, "what the upstream got");
     assert_eq!(log_lines(&wasm.envoy), log_lines(&native.envoy));
     // Workers add counters up, and Envoy merges histograms from time to time.

@@ -1,5 +1,6 @@
 //! Requests, good and hostile, for every filter: the corpus that both builds must answer alike.
 
+use crate::clerk_corpus;
 use serde_json::json;
 use tollgate_fixtures::Random;
 use tollgate_tests::client::wire::request;
@@ -18,6 +19,7 @@ const RANDOM_REQUESTS: usize = 100;
 const SEED: u64 = 17;
 
 /// A request as bytes, with its name for error messages.
+#[derive(Clone)]
 pub struct CorpusRequest {
     pub name: String,
     pub bytes: Vec<u8>,
@@ -28,6 +30,7 @@ pub fn requests(issuer: &str, now: i64) -> Vec<CorpusRequest> {
     let mut all = guarded(issuer, now);
     all.extend(billing(issuer, now));
     all.extend(webhooks(now));
+    all.extend(clerk_corpus::deliveries(now));
     let mut random = Random::from_seed(SEED);
     let noise =
         (0..RANDOM_REQUESTS).map(|number| named(format!("random {number}"), request_with_noise(&mut random)));

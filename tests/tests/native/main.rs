@@ -2,6 +2,7 @@
 //! panics, keeps its data over listener updates, and answers as the Wasm modules do.
 
 mod builds;
+mod clerk_corpus;
 mod corpus;
 mod module;
 mod updates;
