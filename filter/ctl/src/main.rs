@@ -7,6 +7,7 @@ mod check;
 mod clock;
 mod doctor;
 mod document;
+mod init;
 mod schema;
 mod secret;
 mod sync;
@@ -34,6 +35,7 @@ struct Cli {
 enum CliCommand {
     Check(check::CheckArguments),
     Doctor(doctor::DoctorArguments),
+    Init(init::InitArguments),
     Schema(schema::SchemaArguments),
     Secret(secret::SecretArguments),
     Sync(sync::SyncArguments),
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
     terminal::exit_code(match Cli::parse().command {
         CliCommand::Check(arguments) => check::run(&arguments),
         CliCommand::Doctor(arguments) => doctor::run(&arguments),
+        CliCommand::Init(arguments) => init::run(&arguments),
         CliCommand::Schema(arguments) => schema::run(&arguments),
         CliCommand::Secret(arguments) => secret::run(&arguments),
         CliCommand::Sync(arguments) => sync::run(&arguments),

@@ -68,6 +68,20 @@ pub(crate) struct CheckArguments {
     format: ReportFormat,
 }
 
+impl CheckArguments {
+    /// Returns the arguments to check the file of a new gateway strictly. Placeholders are accepted: they are
+    /// values that the user gave.
+    pub(crate) fn for_new_gateway(file: String) -> Self {
+        CheckArguments {
+            files: vec![file],
+            strict: true,
+            allow: vec![FindingKind::Placeholder],
+            environment: false,
+            format: ReportFormat::Text,
+        }
+    }
+}
+
 /// The filters with checks of their own.
 const WEBHOOK: &str = "stripe_webhook";
 const CLERK_WEBHOOK: &str = "clerk_webhook";
