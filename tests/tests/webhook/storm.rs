@@ -132,7 +132,13 @@ impl Storm {
             gateway.clerk.open_billing(&payer.user);
             gateway.clerk.subscribe(&payer.user, "pro");
         }
-        Self::of(gateway, Some(other), payers, true)
+        let storm = Self::of(gateway, Some(other), payers, true);
+        // After an event of each subscription, Clerk's record lists its customer, which a sync for an event of
+        // Clerk reads as well.
+        let first = storm.payers.iter().map(|payer| SentEvent::Stripe(payer.change(&storm.gateway, |_| {})));
+        let first: Vec<SentEvent> = first.collect();
+        storm.deliver(&first, 1, 0, &mut Random::from_seed(SEED)).join_all().await;
+        storm
     }
 
     fn of(gateway: Gateway, other: Option<Envoy>, payers: Vec<Payer>, has_clerk_billing: bool) -> Arc<Storm> {
