@@ -9,7 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::Args;
 use gate::{Gate, TokenVerdict};
-use report::{Standing, TokenReport, expectations};
+use report::{CallerSummary, TokenReport, expectations};
 use serde_json::Value;
 use std::io::Read;
 use std::path::PathBuf;
@@ -114,9 +114,9 @@ fn decide(arguments: &TokenArguments) -> Result<TokenReport, String> {
     let now = arguments.at.unwrap_or_else(clock::now);
     let verdict = gate.request(now, &arguments.method, &arguments.host, &arguments.path, &token);
     let expected = expectations(&gate.configured().tokens.rules, &claims);
-    let standing = standing(&mut gate, now, &arguments.host, &token, &claims);
+    let caller = summarize(&mut gate, now, &arguments.host, &token, &claims);
     let request = (arguments.method.clone(), arguments.host.clone(), arguments.path.clone());
-    Ok(TokenReport { now, header, claims, expected, standing, request, verdict })
+    Ok(TokenReport { now, header, claims, expected, caller, request, verdict })
 }
 
 /// The error about what has not the form of a token.
@@ -143,7 +143,7 @@ fn part(token: &str, number: usize) -> Option<Value> {
 }
 
 /// Returns plan, features and limits of a valid token.
-fn standing(gate: &mut Gate, now: Micros, host: &str, token: &str, claims: &Value) -> Option<Standing> {
+fn summarize(gate: &mut Gate, now: Micros, host: &str, token: &str, claims: &Value) -> Option<CallerSummary> {
     let usage = gate.usage(now, host, token)?;
     let text = |name: &str| usage.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let subject = text("subject");
@@ -151,7 +151,7 @@ fn standing(gate: &mut Gate, now: Micros, host: &str, token: &str, claims: &Valu
     let features = usage.get("features").and_then(Value::as_array).into_iter().flatten();
     let features = features.filter_map(Value::as_str).map(str::to_owned).collect();
     let limits = usage.get("limits").cloned().unwrap_or_default();
-    Some(Standing { subject, plan: text("plan"), source, features, limits })
+    Some(CallerSummary { subject, plan: text("plan"), source, features, limits })
 }
 
 /// Returns the source of the plan: the first claim that is present.

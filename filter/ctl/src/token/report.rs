@@ -15,7 +15,7 @@ pub(super) struct TokenReport {
     pub(super) claims: Value,
     pub(super) expected: Vec<Expectation>,
     /// What the gate knows about the caller; none if it does not accept the token.
-    pub(super) standing: Option<Standing>,
+    pub(super) caller: Option<CallerSummary>,
     /// The method, the host, and the path.
     pub(super) request: (String, String, String),
     pub(super) verdict: TokenVerdict,
@@ -23,7 +23,7 @@ pub(super) struct TokenReport {
 
 /// The plan of a caller, and what it includes.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Standing {
+pub(super) struct CallerSummary {
     pub(super) subject: String,
     pub(super) plan: String,
     /// Where the plan is from.
@@ -100,7 +100,7 @@ impl TokenReport {
     pub(super) fn to_lines(&self) -> Vec<String> {
         let mut lines = described(&self.header, &self.claims, self.now);
         lines.extend(self.expected.iter().map(Expectation::line));
-        lines.extend(self.standing.iter().flat_map(Standing::lines));
+        lines.extend(self.caller.iter().flat_map(CallerSummary::lines));
         let (method, _, path) = &self.request;
         lines.push(format!("{:9}{}", format!("{method} {path}"), self.verdict));
         lines
@@ -109,7 +109,7 @@ impl TokenReport {
     /// Returns the report as one JSON object.
     pub(super) fn to_json(&self) -> Value {
         let (method, host, path) = &self.request;
-        let standing = self.standing.as_ref();
+        let caller = self.caller.as_ref();
         let time = |claim: &str| self.claims.get(claim).and_then(Value::as_i64).and_then(written);
         json!({
             "header": self.header,
@@ -117,18 +117,18 @@ impl TokenReport {
             "issued": time("iat"),
             "expires": time("exp"),
             "expected": self.expected.iter().map(Expectation::to_json).collect::<Vec<_>>(),
-            "subject": standing.map(|standing| &standing.subject),
-            "plan": standing.map(|standing| &standing.plan),
-            "plan_source": standing.map(|standing| &standing.source),
-            "features": standing.map(|standing| &standing.features),
-            "limits": standing.map(|standing| &standing.limits),
+            "subject": caller.map(|caller| &caller.subject),
+            "plan": caller.map(|caller| &caller.plan),
+            "plan_source": caller.map(|caller| &caller.source),
+            "features": caller.map(|caller| &caller.features),
+            "limits": caller.map(|caller| &caller.limits),
             "request": {"method": method, "host": host, "path": path},
             "decision": self.verdict.to_json(),
         })
     }
 }
 
-impl Standing {
+impl CallerSummary {
     /// Returns the lines about a caller.
     pub(super) fn lines(&self) -> Vec<String> {
         let features = if self.features.is_empty() { "none".to_owned() } else { self.features.join(", ") };

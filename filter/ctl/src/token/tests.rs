@@ -63,7 +63,7 @@ fn a_valid_token_is_permitted_and_a_refusal_gives_its_reason() {
 }
 
 fn lines(token: &str, claims: &Value) -> Vec<String> {
-    standing(&mut gate(), NOW, "x", token, claims).iter().flat_map(Standing::lines).collect()
+    summarize(&mut gate(), NOW, "x", token, claims).iter().flat_map(CallerSummary::lines).collect()
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn what_the_document_expects_is_beside_what_the_token_has() {
         header: json!({"alg": "RS256"}),
         expected: expectations(&rules, &claims),
         claims,
-        standing: None,
+        caller: None,
         request: ("GET".to_owned(), "x".to_owned(), "/ask".to_owned()),
         verdict: TokenVerdict::Admitted { rule: None },
     };
