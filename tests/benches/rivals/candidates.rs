@@ -1,7 +1,7 @@
 //! The candidates for guarded requests: the gate in several configurations, Envoy's own filters, and a
 //! service behind `ext_authz`.
 
-use crate::chain::{self, GateBuild, ISSUER};
+use crate::chain::{self, FilterBuild, ISSUER};
 use crate::options::Options;
 use crate::processor::Counted;
 use crate::requests::{Ready, Requests, Sessions};
@@ -123,13 +123,13 @@ impl Candidate {
 }
 
 /// A build of the Wasm modules, and the suffix of the candidates that use it.
-pub(crate) struct Build {
-    pub(crate) modules: Modules,
-    pub(crate) suffix: &'static str,
+struct Build {
+    modules: Modules,
+    suffix: &'static str,
 }
 
 /// Returns the current build, and the build in the folder that the options name.
-pub(crate) fn builds(options: &Options) -> Vec<Build> {
+fn builds(options: &Options) -> Vec<Build> {
     let mut builds = vec![Build { modules: Modules::build().clone(), suffix: "" }];
     if let Some(dir) = &options.before {
         let file = |name| dir.join(name);
@@ -144,14 +144,14 @@ pub(crate) fn builds(options: &Options) -> Vec<Build> {
     builds
 }
 
-/// Returns the builds of the gate, each with the suffix of its candidates.
-fn gate_builds(options: &Options) -> Vec<(GateBuild, &'static str)> {
-    let wasm = builds(options).into_iter().map(|build| (GateBuild::Wasm(build.modules), build.suffix));
-    let native = GateBuild::Native(Modules::native().to_owned());
+/// Returns the builds of the filters, each with the suffix of its candidates.
+pub(crate) fn filter_builds(options: &Options) -> Vec<(FilterBuild, &'static str)> {
+    let wasm = builds(options).into_iter().map(|build| (FilterBuild::Wasm(build.modules), build.suffix));
+    let native = FilterBuild::Native(Modules::native().to_owned());
     let mut builds: Vec<_> = wasm.chain([(native, NATIVE_SUFFIX)]).collect();
     let before = options.before.as_ref().map(|dir| dir.join("libtollgate.so"));
     if let Some(module) = before.filter(|module| module.is_file()) {
-        builds.push((GateBuild::Native(module), NATIVE_BEFORE_SUFFIX));
+        builds.push((FilterBuild::Native(module), NATIVE_BEFORE_SUFFIX));
     }
     builds
 }
@@ -177,7 +177,7 @@ pub(crate) async fn all(sessions: &Sessions, options: &Options) -> Vec<Candidate
             all.push(native.expecting(200, field));
         }
     }
-    for (build, suffix) in gate_builds(options) {
+    for (build, suffix) in filter_builds(options) {
         for (name, about, standalone, requests, (status, field)) in gates(&build, sessions) {
             if options.wants(name) {
                 let name = format!("{name}{suffix}");
@@ -226,7 +226,7 @@ fn natives(sessions: &Sessions) -> [Native<'_>; 4] {
 
 type Gate<'a> = (&'static str, &'static str, Standalone, &'a Ready, (u16, Option<&'static str>));
 
-fn gates<'a>(build: &GateBuild, sessions: &'a Sessions) -> [Gate<'a>; 6] {
+fn gates<'a>(build: &FilterBuild, sessions: &'a Sessions) -> [Gate<'a>; 6] {
     let usual = &sessions.usual;
     let remaining = Some("x-ratelimit-remaining");
     let unlimited = chain::gate(build, |document| {

@@ -16,7 +16,7 @@ const PLENTY: u64 = 1_000_000_000;
 
 /// A build of the gate.
 #[derive(Debug)]
-pub(crate) enum GateBuild {
+pub(crate) enum FilterBuild {
     /// The Wasm module of these modules.
     Wasm(Modules),
     /// This dynamic module.
@@ -24,10 +24,10 @@ pub(crate) enum GateBuild {
 }
 
 /// Returns the shipped configuration with direct responses and without an access log.
-fn shipped(build: &GateBuild) -> Standalone {
+fn shipped(build: &FilterBuild) -> Standalone {
     let standalone = match build {
-        GateBuild::Wasm(modules) => Standalone::wasm().modules(modules),
-        GateBuild::Native(module) => Standalone::native().dynamic_module(module),
+        FilterBuild::Wasm(modules) => Standalone::wasm().modules(modules),
+        FilterBuild::Native(module) => Standalone::native().dynamic_module(module),
     };
     standalone
         .concurrency(1)
@@ -46,8 +46,8 @@ fn shipped(build: &GateBuild) -> Standalone {
 }
 
 /// Returns the current Wasm modules.
-pub(crate) fn current() -> GateBuild {
-    GateBuild::Wasm(Modules::build().clone())
+pub(crate) fn current() -> FilterBuild {
+    FilterBuild::Wasm(Modules::build().clone())
 }
 
 /// Returns an Envoy with these filters, given as YAML, before the router.
@@ -65,7 +65,7 @@ pub(crate) fn native(filters: &str) -> Standalone {
 }
 
 /// Returns an Envoy with only the gate, with an edited document.
-pub(crate) fn gate(build: &GateBuild, edit: impl FnOnce(&mut Value)) -> Standalone {
+pub(crate) fn gate(build: &FilterBuild, edit: impl FnOnce(&mut Value)) -> Standalone {
     with_plenty(build, edit).without_filter("stripe_webhook")
 }
 
@@ -88,7 +88,7 @@ fn routed(standalone: Standalone) -> Standalone {
 }
 
 /// Returns the shipped configuration with limits that the benchmark does not reach.
-fn with_plenty(build: &GateBuild, edit: impl FnOnce(&mut Value)) -> Standalone {
+fn with_plenty(build: &FilterBuild, edit: impl FnOnce(&mut Value)) -> Standalone {
     let document = |document: &mut Value| {
         document["plans"][1]["limits"]["asks"] = windows(&["month"], PLENTY);
         edit(document);
@@ -98,8 +98,8 @@ fn with_plenty(build: &GateBuild, edit: impl FnOnce(&mut Value)) -> Standalone {
 
 /// Returns an Envoy with only the webhook filter. It has a route, although no event is forwarded:
 /// `request_body_buffer_limit` applies to routes only, not to direct responses.
-pub(crate) fn webhook(modules: &Modules) -> Standalone {
-    routed(shipped(&GateBuild::Wasm(modules.clone())).without_filter("plan_gate"))
+pub(crate) fn webhook(build: &FilterBuild) -> Standalone {
+    routed(shipped(build).without_filter("plan_gate"))
 }
 
 /// Returns an Envoy with a plugin that does nothing instead of the gate.

@@ -28,7 +28,13 @@ pub(crate) async fn measure() -> Vec<Footprint> {
     let modules = Modules::build();
     let bare = chain::native("[]");
     vec![
-        measure_module("stripe_webhook.wasm", &modules.stripe_webhook, &chain::webhook(modules), &bare).await,
+        measure_module(
+            "stripe_webhook.wasm",
+            &modules.stripe_webhook,
+            &chain::webhook(&chain::current()),
+            &bare,
+        )
+        .await,
         measure_module("plan_gate.wasm", &modules.plan_gate, &chain::gate(&chain::current(), |_| ()), &bare)
             .await,
     ]

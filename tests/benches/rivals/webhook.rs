@@ -1,6 +1,6 @@
 //! The candidates for webhooks, which get forged events or events that update a user's record.
 
-use crate::candidates::{Candidate, builds};
+use crate::candidates::{Candidate, filter_builds};
 use crate::chain;
 use crate::options::Options;
 use crate::requests::{Ready, Requests, USERS, post};
@@ -28,12 +28,12 @@ const SYNC: (&str, &str, &str) =
 /// Starts the candidates that the options select.
 pub(crate) async fn all(options: &Options) -> Vec<Candidate> {
     let mut all = Vec::new();
-    let builds = builds(options);
+    let builds = filter_builds(options);
     for (gateway, application, about, bytes) in FORGED {
         let requests = || Requests::Signed(forged(bytes));
-        for build in builds.iter().filter(|_| options.wants(gateway)) {
-            let envoy = chain::webhook(&build.modules).env("STRIPE_WEBHOOK_SECRET", WEBHOOK_SECRET);
-            let name = format!("{gateway}{}", build.suffix);
+        for (build, suffix) in builds.iter().filter(|_| options.wants(gateway)) {
+            let envoy = chain::webhook(build).env("STRIPE_WEBHOOK_SECRET", WEBHOOK_SECRET);
+            let name = format!("{gateway}{suffix}");
             all.push(Candidate::envoy(&name, about, envoy, requests()).await.expecting(400, None));
         }
         if options.wants(application) {
@@ -52,11 +52,11 @@ pub(crate) async fn all(options: &Options) -> Vec<Candidate> {
         }
     }
     let (gateway, application, about) = SYNC;
-    for build in builds.iter().filter(|_| options.wants(gateway)) {
+    for (build, suffix) in builds.iter().filter(|_| options.wants(gateway)) {
         let apis = Rc::new(FakeApis::start().await);
-        let envoy = apis.connect(chain::webhook(&build.modules));
+        let envoy = apis.connect(chain::webhook(build));
         let requests = Requests::Signed(signed(Rc::clone(&apis)));
-        let name = format!("{gateway}{}", build.suffix);
+        let name = format!("{gateway}{suffix}");
         all.push(Candidate::envoy(&name, about, envoy, requests).await);
     }
     if options.wants(application) {
