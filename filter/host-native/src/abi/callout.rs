@@ -42,7 +42,7 @@ pub(crate) fn start_http(
     message: &CalloutMessage<'_>,
 ) -> Result<u64, CalloutStartError> {
     // SAFETY: `stream` lives, and the memory of the request outlives the call.
-    started(cluster, message, |r| unsafe {
+    start_callout(cluster, message, |r| unsafe {
         raw::envoy_dynamic_module_callback_http_filter_http_callout(
             stream,
             r.id,
@@ -62,7 +62,7 @@ pub(crate) fn start_config_http(
     message: &CalloutMessage<'_>,
 ) -> Result<u64, CalloutStartError> {
     // SAFETY: `config` is the one of the running hook, and the memory of the request outlives the call.
-    started(cluster, message, |r| unsafe {
+    start_callout(cluster, message, |r| unsafe {
         raw::envoy_dynamic_module_callback_http_filter_config_http_callout(
             config,
             r.id,
@@ -75,15 +75,15 @@ pub(crate) fn start_config_http(
     })
 }
 
-/// Sends a whole request whose response comes in parts, with its trailers. Returns the ID of the exchange,
-/// which is unique in the stream.
+/// Starts an HTTP stream: a callout whose response arrives in parts, with its trailers. Returns its ID, which
+/// is unique in the request.
 pub(crate) fn start_http_stream(
     stream: Stream,
     cluster: &str,
     message: &CalloutMessage<'_>,
 ) -> Result<u64, CalloutStartError> {
     // SAFETY: as for an HTTP callout.
-    started(cluster, message, |r| unsafe {
+    start_callout(cluster, message, |r| unsafe {
         raw::envoy_dynamic_module_callback_http_filter_start_http_stream(
             stream,
             r.id,
@@ -97,14 +97,15 @@ pub(crate) fn start_http_stream(
     })
 }
 
-/// Does the same for a filter's configuration, in the main thread. The ID is unique in the configuration.
+/// Starts an HTTP stream of a filter's configuration, in the main thread, and returns its ID, which is unique
+/// in the configuration.
 pub(crate) fn start_config_http_stream(
     config: FilterConfig,
     cluster: &str,
     message: &CalloutMessage<'_>,
 ) -> Result<u64, CalloutStartError> {
     // SAFETY: as for an HTTP callout.
-    started(cluster, message, |r| unsafe {
+    start_callout(cluster, message, |r| unsafe {
         raw::envoy_dynamic_module_callback_http_filter_config_start_http_stream(
             config,
             r.id,
@@ -118,13 +119,13 @@ pub(crate) fn start_config_http_stream(
     })
 }
 
-/// Resets such an exchange of a configuration. Envoy calls its reset hook before this returns.
+/// Resets an HTTP stream of a filter's configuration. Envoy calls its reset hook before this returns.
 pub(crate) fn reset_config_http_stream(config: FilterConfig, http_stream_id: u64) {
     // SAFETY: `config` is the one of the running hook; Envoy ignores an unknown ID.
     unsafe { raw::envoy_dynamic_module_callback_http_filter_config_reset_http_stream(config, http_stream_id) }
 }
 
-/// Resets such an exchange. Envoy calls its reset hook before this returns.
+/// Resets an HTTP stream of a request. Envoy calls its reset hook before this returns.
 pub(crate) fn reset_http_stream(stream: Stream, http_stream_id: u64) {
     // SAFETY: `stream` is the one of the running hook; Envoy ignores an unknown ID.
     unsafe { raw::envoy_dynamic_module_callback_http_filter_reset_http_stream(stream, http_stream_id) }
@@ -137,16 +138,16 @@ pub(crate) fn continue_decoding(stream: Stream) {
     unsafe { raw::envoy_dynamic_module_callback_http_filter_continue_decoding(stream) }
 }
 
-/// Passes a request to Envoy and returns the ID of the callout.
-fn started(
+/// Starts a callout with a function of Envoy, and returns its ID.
+fn start_callout(
     cluster: &str,
     message: &CalloutMessage<'_>,
-    start: impl FnOnce(RawRequest) -> u32,
+    call_envoy: impl FnOnce(RawRequest) -> u32,
 ) -> Result<u64, CalloutStartError> {
     let field = |(name, value): &(&str, &str)| ModuleHeader::from_field(name.as_bytes(), value.as_bytes());
     let mut fields: Vec<ModuleHeader> = message.fields.iter().map(field).collect();
     let mut id = 0;
-    let status = start(RawRequest {
+    let status = call_envoy(RawRequest {
         id: &raw mut id,
         cluster: ModuleBuffer::from_bytes(cluster.as_bytes()),
         fields: fields.as_mut_ptr(),
