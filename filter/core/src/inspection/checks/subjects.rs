@@ -18,11 +18,8 @@ fn texts(subjects: &[Subject]) -> Vec<&str> {
 
 /// Checks that no subject has two live subscriptions that charge for a plan.
 pub(super) fn double_subscriptions<'a>(inspection: &Inspection<'a>) -> Option<CheckOutcome<'a>> {
-    let sample = match sample(inspection).filter(|_| inspection.document.reads_stripe())? {
-        Ok(sample) => sample,
-        Err(error) => return Some(Err(error)),
-    };
-    Some(Ok(match sample.double_subscriptions.as_slice() {
+    let sample = sample(inspection).filter(|_| inspection.document.reads_stripe())?;
+    Some(sample.map(|sample| match sample.double_subscriptions.as_slice() {
         [] => CheckVerdict::ok(format!(
             "none of {} has two live subscriptions",
             counted(sample.compared, "subject")
@@ -36,27 +33,22 @@ pub(super) fn double_subscriptions<'a>(inspection: &Inspection<'a>) -> Option<Ch
 
 /// Checks that each live subscription names its owner.
 pub(super) fn subscription_owners<'a>(inspection: &Inspection<'a>) -> Option<CheckOutcome<'a>> {
-    let sample = match sample(inspection).filter(|_| inspection.document.reads_stripe())? {
-        Ok(sample) => sample,
-        Err(error) => return Some(Err(error)),
-    };
-    let unowned: Vec<&str> = sample.unowned.iter().map(|id| id.as_str()).collect();
-    Some(Ok(match unowned.as_slice() {
-        [] => CheckVerdict::ok("the live subscriptions name their owners"),
-        unowned => CheckVerdict::warning(
-            format!("live subscriptions that name no user or organization: {}", listed(unowned)),
-            "put the Clerk id into the subscription's metadata, under a key of `subject_keys`",
-        ),
+    let sample = sample(inspection).filter(|_| inspection.document.reads_stripe())?;
+    Some(sample.map(|sample| {
+        let unowned: Vec<&str> = sample.unowned.iter().map(|id| id.as_str()).collect();
+        match unowned.as_slice() {
+            [] => CheckVerdict::ok("the live subscriptions name their owners"),
+            unowned => CheckVerdict::warning(
+                format!("live subscriptions that name no user or organization: {}", listed(unowned)),
+                "put the Clerk id into the subscription's metadata, under a key of `subject_keys`",
+            ),
+        }
     }))
 }
 
 /// Checks that the plans at Clerk are those that the sources of plans grant.
 pub(super) fn plans_in_step<'a>(inspection: &Inspection<'a>) -> Option<CheckOutcome<'a>> {
-    let sample = match sample(inspection)? {
-        Ok(sample) => sample,
-        Err(error) => return Some(Err(error)),
-    };
-    Some(match (sample.differing.as_slice(), &sample.first_failure) {
+    Some(sample(inspection)?.and_then(|sample| match (sample.differing.as_slice(), &sample.first_failure) {
         ([], None) => {
             Ok(CheckVerdict::ok(format!("{} compared, none differs", counted(sample.compared, "subject"))))
         }
@@ -69,5 +61,5 @@ pub(super) fn plans_in_step<'a>(inspection: &Inspection<'a>) -> Option<CheckOutc
             ),
             "show and apply the differences with `tollgate sync --all --config FILE`",
         )),
-    })
+    }))
 }
