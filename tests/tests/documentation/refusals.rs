@@ -11,14 +11,15 @@ use tollgate_tests::fakes::stripe::model::{Card, Subscription};
 use tollgate_tests::install::workspace;
 use tollgate_tests::processes::gateway::Gateway;
 
-/// Rows that need a setting or a state of their own; `tests/tests/billing` has them.
-const ELSEWHERE: [(u16, &str); 6] = [
+/// Rows that need a setting or a state of their own; `tests/tests/billing` has those of the endpoints.
+const ELSEWHERE: [(u16, &str); 7] = [
     (403, "organization_required"),
     (403, "not_allowed_for_organization"),
     (409, "action_unavailable"),
     (409, "change_pending"),
     (500, "internal_error"),
     (503, "overloaded"),
+    (503, "keys_unavailable"),
 ];
 
 /// Returns the status and the code of each refusal on the page.
