@@ -18,6 +18,7 @@ mod refusals;
 mod responses;
 mod setup;
 mod shell;
+mod stripe_events;
 mod structure;
 mod workflows;
 mod yaml;

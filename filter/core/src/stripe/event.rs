@@ -144,8 +144,8 @@ impl Event {
     }
 }
 
-/// The events that a webhook endpoint should get.
-pub(crate) const ENDPOINT_EVENTS: [&str; 13] = [
+/// The events that a webhook endpoint should get, as `docs/webhook.md` lists them.
+pub const ENDPOINT_EVENTS: [&str; 13] = [
     "checkout.session.async_payment_succeeded",
     "checkout.session.completed",
     "customer.deleted",
