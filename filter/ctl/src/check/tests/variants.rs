@@ -105,11 +105,22 @@ const OF_ISTIO: [Variant; 19] = [
     (ISTIO, "tollgate/clerk-webhook:0.1.0", "tollgate/billing:0.1.0", K::WrongModule),
 ];
 
-const OF_GATEWAY: [Variant; 20] = [
+const OF_GATEWAY: [Variant; 21] = [
     (GATEWAY, "limit: asks}", "limit: ask}", K::InvalidDocument),
     (GATEWAY, "failOpen: false", "failOpen: true", K::FailOpen),
     (GATEWAY, "[STRIPE_WEBHOOK_SECRET, STRIPE", "[STRIPE", K::MissingVariable),
-    (GATEWAY, "[CLERK_JWT_KEY, CLERK_SECRET_KEY, PLAN_MAP]", "[PLAN_MAP]", K::MissingVariable),
+    (
+        GATEWAY,
+        "[CLERK_JWT_KEY, CLERK_SECRET_KEY, PLAN_MAP]",
+        "[CLERK_SECRET_KEY, PLAN_MAP]",
+        K::MissingVariable,
+    ),
+    (
+        GATEWAY,
+        "[CLERK_JWT_KEY, CLERK_SECRET_KEY, PLAN_MAP]",
+        "[CLERK_JWT_KEY, PLAN_MAP]",
+        K::MissingCredential,
+    ),
     (GATEWAY, "STRIPE_WEBHOOK_SECRET, STRIPE_API_KEY", "STRIPE_WEBHOOK_SECRET", K::MissingCredential),
     (GATEWAY, "- {name: CLERK_JWT_KEY,", "- {name: CLERK_KEY,", K::MissingVariable),
     (GATEWAY, "    config: *tollgate", "    config: {}", K::MissingDocument),
