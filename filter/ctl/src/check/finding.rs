@@ -72,6 +72,7 @@ kinds! {
     FilterOrder = Warning "filter_order",
     UnservedWebhook = Warning "unserved_webhook",
     CorsOrder = Warning "cors_order",
+    CorsOrigins = Warning "cors_origins",
     Phase = Warning "phase",
     FailurePolicy = Warning "failure_policy",
     ModuleClosed = Warning "module_closed",

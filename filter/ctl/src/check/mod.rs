@@ -3,6 +3,7 @@
 
 mod bootstrap;
 mod callouts;
+mod cors;
 mod credentials;
 mod document;
 mod envoy;
@@ -216,6 +217,7 @@ fn check_together(files: &[&CheckedFile], environment: bool, findings: &mut Vec<
     let found = files.iter().flat_map(|file| file.contents.found.iter().map(|found| (*file, found)));
     let named = callouts::clusters(found);
     findings.extend(unserved_webhooks(&documents, &filters(files, &resources)));
+    findings.extend(cors::findings(files, &all));
     findings.extend(istio::findings(&resources, &named));
     findings.extend(istio_selectors::findings(&resources));
     findings.extend(envoy_gateway::findings(&resources, &named));

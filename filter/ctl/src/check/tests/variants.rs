@@ -11,7 +11,7 @@ const NATIVE: &str = "standalone-native.yaml";
 const ISTIO: &str = "istio/tollgate.yaml";
 const GATEWAY: &str = "envoy-gateway/tollgate.yaml";
 
-const OF_ENVOY: [Variant; 29] = [
+const OF_ENVOY: [Variant; 31] = [
     (ENVOY, "limit: asks}", "limit: ask}", K::InvalidDocument),
     (ENVOY, "per: month", "per: year", K::InvalidDocument),
     (ENVOY, "  max_body_kb: 512", " max_body_kb: 512", K::Syntax),
@@ -59,11 +59,18 @@ const OF_ENVOY: [Variant; 29] = [
     (ENVOY, "store: local", "shadow: false", K::MemoryCounter),
     (ENVOY, "prices: [price_123]", "prices: []", K::UnsoldPlan),
     (ENVOY, "{asks: [{max: 5, per: day}]}", "{asks: unlimited, lost: unlimited}", K::UnusedLimit),
+    (ENVOY, "[{exact: *app}]", "[{exact: https://b.example.com}]", K::CorsOrigins),
+    (
+        ENVOY,
+        "[&app https://app.example.com]",
+        "[&app https://app.example.com, https://b.example.com]",
+        K::CorsOrigins,
+    ),
     (NATIVE, "do_not_close: true", "do_not_close: false", K::ModuleClosed),
     (NATIVE, "filter_name: billing", "filter_name: bilings", K::UnknownFilter),
 ];
 
-const OF_ISTIO: [Variant; 19] = [
+const OF_ISTIO: [Variant; 20] = [
     (ISTIO, "limit: asks}", "limit: ask}", K::InvalidDocument),
     (ISTIO, "failStrategy: FAIL_RELOAD", "failStrategy: FAIL_OPEN", K::FailOpen),
     (ISTIO, "failStrategy: FAIL_RELOAD", "failStrategy: FAIL_CLOSE", K::FailurePolicy),
@@ -103,9 +110,10 @@ const OF_ISTIO: [Variant; 19] = [
         K::MissingExtension,
     ),
     (ISTIO, "tollgate/clerk-webhook:0.1.0", "tollgate/billing:0.1.0", K::WrongModule),
+    (ISTIO, "{exact: https://app.example.com}", "{exact: https://b.example.com}", K::CorsOrigins),
 ];
 
-const OF_GATEWAY: [Variant; 21] = [
+const OF_GATEWAY: [Variant; 22] = [
     (GATEWAY, "limit: asks}", "limit: ask}", K::InvalidDocument),
     (GATEWAY, "failOpen: false", "failOpen: true", K::FailOpen),
     (GATEWAY, "[STRIPE_WEBHOOK_SECRET, STRIPE", "[STRIPE", K::MissingVariable),
@@ -152,6 +160,12 @@ const OF_GATEWAY: [Variant; 21] = [
         K::OpenRoute,
     ),
     (GATEWAY, "store: local", "shadow: false", K::MemoryCounter),
+    (
+        GATEWAY,
+        "allowOrigins: [https://app.example.com]",
+        "allowOrigins: [https://b.example.com]",
+        K::CorsOrigins,
+    ),
 ];
 
 #[test]
