@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tollgate_tests::fakes::server::{FakeResponse, FakeServer, Request, Service};
-use tollgate_tests::processes::browser;
+use tollgate_tests::processes::browser::Browser;
 use tollgate_tests::processes::gateway::Gateway;
 use tollgate_tests::windows::within_one_window;
 
@@ -44,23 +44,22 @@ async function read([url, options]) {
 (async () => {
   const responses = [];
   for (const request of JSON.parse(decodeURIComponent(location.hash.slice(1)))) responses.push(await read(request));
-  document.getElementById("read-by-the-page").textContent = btoa(JSON.stringify(responses));
+  document.getElementById("read-by-the-page").textContent = JSON.stringify(responses);
 })();
 </script>"#;
 
 /// Returns what a page of `site` can read when it sends `requests` to the gateway.
-async fn read_by_page(site: SocketAddr, requests: &Value) -> Vec<Value> {
+async fn read_by_page(browser: &Browser, site: SocketAddr, requests: &Value) -> Vec<Value> {
     let hash: String = form_urlencoded::byte_serialize(requests.to_string().as_bytes()).collect();
-    let document = browser::document(&format!("http://{site}/#{}", hash.replace('+', "%20"))).await;
-    let opening = format!(r#"<pre id="{RESULT_ELEMENT_ID}">"#);
-    let text = document.split_once(&opening).and_then(|(_, rest)| rest.split_once("</pre>"));
-    let text = text.map(|(text, _)| base64_decoded(text)).unwrap_or_default();
-    serde_json::from_slice(&text).unwrap_or_else(|e| panic!("the page has not finished: {e}\n{document}"))
-}
-
-fn base64_decoded(text: &str) -> Vec<u8> {
-    use base64::Engine;
-    base64::engine::general_purpose::STANDARD.decode(text).expect("base64")
+    let page = browser.open(&format!("http://{site}/#{}", hash.replace('+', "%20"))).await;
+    let text = format!("document.getElementById({RESULT_ELEMENT_ID:?}).textContent");
+    let text = page
+        .until("the results of the page", async || {
+            let text = page.evaluate(&text).await.ok()?;
+            text.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
+        })
+        .await;
+    serde_json::from_str(&text).unwrap_or_else(|e| panic!("the page wrote no JSON: {e}\n{text}"))
 }
 
 /// Starts Envoy with the shipped configuration, for an application on `origin`.
@@ -90,6 +89,7 @@ async fn only_a_page_of_an_authorized_party_reads_the_gates_responses() {
     let origin = format!("http://{}", application.addr());
     let gateway = gateway(&origin).await;
     within_one_window(DAY_S).await;
+    let browser = Browser::start().await;
     let token = gateway.session("user_browser").plan("free").claim("azp", json!(origin)).sign();
     let ask = |path: &str, options: Value| json!([gateway.envoy.url(path), options]);
     // A page must not send an Authorization field to another origin without permission: the browser sends a
@@ -101,7 +101,7 @@ async fn only_a_page_of_an_authorized_party_reads_the_gates_responses() {
     requests
         .push(ask("/reports", json!({"method": "POST", "headers": with_token()["headers"], "body": "{}"})));
     requests.push(ask("/usage", with_token()));
-    let responses = read_by_page(application.addr(), &json!(requests)).await;
+    let responses = read_by_page(&browser, application.addr(), &json!(requests)).await;
     assert_eq!(responses.len(), requests.len());
 
     for (response, remaining) in responses.iter().zip((0..5).rev()) {
@@ -142,7 +142,7 @@ async fn only_a_page_of_an_authorized_party_reads_the_gates_responses() {
     assert_eq!(received.len(), 5);
 
     // The same requests, with the same token.
-    let responses = read_by_page(other_site.addr(), &json!(requests)).await;
+    let responses = read_by_page(&browser, other_site.addr(), &json!(requests)).await;
     assert_eq!(
         responses,
         vec![json!({"failed": "TypeError"}); requests.len()],
