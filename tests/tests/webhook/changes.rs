@@ -213,8 +213,14 @@ async fn unowned_subscriptions_are_accepted_and_missing_users_retried() {
     let gateway = shipped().await;
     let unowned = Payer::new(&gateway, "unowned", PRO);
     let event = unowned.event(&gateway, "customer.subscription.created");
-    let no_subject = json!({"received": true, "status": "no_subject", "event": event.event_id()});
-    assert_eq!(receipt(&gateway, &event).await, no_subject);
+    let response = receipt(&gateway, &event).await;
+    assert_eq!(
+        (&response["status"], &response["subscription"]),
+        (&json!("no_subject"), &json!(unowned.subscription))
+    );
+    let alarm = &lines_about(&gateway, event.event_id()).await[0];
+    assert_eq!((&alarm["alarm"], &alarm["object"]), (&json!("no_subject"), &json!(unowned.subscription)));
+    assert!(response["cure"].as_str().is_some() && alarm["cure"] == response["cure"], "{response} {alarm}");
 
     let unknown = Payer::named(&gateway, "unknown", PRO);
     gateway.clerk.delete(&unknown.user);

@@ -7,7 +7,7 @@ mod census_result;
 mod error;
 mod reconciliation;
 
-pub use crate::sync::{RecordChange, SubjectStatus, SyncState};
+pub use crate::sync::{RecordChange, SubjectStatus, SyncState, UnownedSubscription};
 pub use census::Census;
 pub use census_result::{Candidate, CensusCounts, CensusResult, Scope};
 pub use error::{BackfillError, BackfillErrorCode};

@@ -12,7 +12,7 @@ use crate::report::Report;
 use crate::sorted::{SortedMap, SortedSet};
 use crate::sync::{
     Deadline, NamedSubject, NoteOwner, PlanSync, RecordChange, SubjectStatus, SyncError, SyncProgress,
-    SyncState, Trigger, TriggerObject, Via, audit,
+    SyncState, Trigger, TriggerObject, UnownedSubscription, Via, audit,
 };
 use crate::time::Micros;
 use std::time::Duration;
@@ -71,6 +71,8 @@ pub struct Conclusion {
     pub failure: Option<BackfillError>,
     /// The subjects with several live subscriptions that charge for a plan, if the settings look for them.
     pub double_subscriptions: Vec<Subject>,
+    /// The live subscriptions that name no owner.
+    pub unowned: Vec<UnownedSubscription>,
     /// Log lines of the audit, and alarms.
     pub reports: Vec<Report>,
 }
@@ -136,7 +138,7 @@ impl Reconciliation {
             changes: SortedMap::default(),
             reports: Vec::new(),
         };
-        let next = reconciliation.progressed(now, Ok(SyncProgress::Call(calls)));
+        let next = reconciliation.progressed(Ok(SyncProgress::Call(calls)));
         Ok((reconciliation, next))
     }
 
@@ -160,14 +162,14 @@ impl Reconciliation {
             let first = self.changes.remove(&subject).map_or(change.from, |earlier| earlier.from);
             self.changes.insert(subject, RecordChange { from: first, ..change });
         }
-        self.progressed(now, progress)
+        self.progressed(progress)
     }
 
-    fn progressed(&mut self, now: Micros, progress: Result<SyncProgress, SyncError>) -> ReconciliationStep {
+    fn progressed(&mut self, progress: Result<SyncProgress, SyncError>) -> ReconciliationStep {
         let calls = match progress {
             Ok(SyncProgress::Call(calls)) => calls,
-            Ok(SyncProgress::Done) => return self.conclude(now, None),
-            Err(error) => return self.conclude(now, Some(&error)),
+            Ok(SyncProgress::Done) => return self.conclude(None),
+            Err(error) => return self.conclude(Some(&error)),
         };
         let mut started_calls = Vec::with_capacity(calls.len());
         for (id, callout) in calls {
@@ -181,19 +183,19 @@ impl Reconciliation {
         // writes.
         if self.ended >= self.started.len() {
             let error = self.sync.error();
-            return self.conclude(now, error.as_ref());
+            return self.conclude(error.as_ref());
         }
         ReconciliationStep::Call(started_calls)
     }
 
-    fn conclude(&mut self, now: Micros, error: Option<&SyncError>) -> ReconciliationStep {
+    fn conclude(&mut self, error: Option<&SyncError>) -> ReconciliationStep {
         let mut reports = std::mem::take(&mut self.reports);
         match error {
             Some(error) => {
                 reports.extend(audit::alarms(&self.sync.findings, None));
                 reports.push(audit::sync_failed(error, None));
             }
-            None => reports.extend(audit::ending_alarms(&self.sync, now)),
+            None => reports.extend(audit::ending_alarms(&self.sync)),
         }
         let mut outcomes = Vec::with_capacity(self.sync.subjects.len());
         for subject in &self.sync.subjects {
@@ -219,6 +221,7 @@ impl Reconciliation {
             noted_owners: if error.is_none() { std::mem::take(&mut self.noted_owners) } else { Vec::new() },
             failure: error.map(BackfillError::from),
             double_subscriptions: self.sync.findings.double_subscriptions.keys().cloned().collect(),
+            unowned: std::mem::take(&mut self.sync.findings.unowned),
             reports,
         }))
     }

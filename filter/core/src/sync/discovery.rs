@@ -177,8 +177,10 @@ impl Discovery {
         let is_only_one = self.subscriptions.len() == 1;
         let mut without_session: Vec<&Subscription> = Vec::new();
         let mut refused: Option<SyncError> = None;
+        findings.unowned.clear();
         for subscription in &self.subscriptions {
             let claims = findings.claims(state, subscription, now);
+            findings.record_unowned(&state.settings, subscription, &claims);
             findings.invalid_keys.extend(claims.invalid_keys.clone());
             for named in claims.all_named() {
                 match discovered.named.iter_mut().find(|known| known.subject == named.subject) {
@@ -226,12 +228,5 @@ impl Discovery {
             .iter()
             .filter(|subscription| subscription.status == SubscriptionStatus::PastDue);
         past_due.map(|subscription| &subscription.id).take(PAST_DUE_MAX)
-    }
-
-    /// Returns the creation time of the oldest live subscription, in seconds since the Unix epoch. Used if
-    /// none has an owner.
-    pub(crate) fn unowned_since_s(&self) -> Option<u64> {
-        let live = self.subscriptions.iter().filter(|subscription| subscription.status.is_live());
-        live.map(|subscription| subscription.created_s).min()
     }
 }

@@ -380,12 +380,6 @@ impl PlanSync {
         }
     }
 
-    /// Returns the creation time of the event's oldest live subscription, in seconds since the Unix epoch.
-    /// Used if no owner was found.
-    pub(crate) fn unowned_since_s(&self) -> Option<u64> {
-        self.discovery.unowned_since_s()
-    }
-
     /// Returns the customer that the event is about.
     pub(crate) fn customer(&self) -> Option<&str> {
         self.discovery.customers.first().map(|customer| customer.as_str())

@@ -9,6 +9,7 @@ use super::state::SyncState;
 use crate::clerk::billing::{ClerkPlanAlarm, ClerkResolution};
 use crate::clerk::metadata::Record;
 use crate::clerk::plan_source::PlanSource;
+use crate::config::SyncSettings;
 use crate::ids::{CustomerId, Subject, SubscriptionId};
 use crate::plan_table::{PlanTable, RecordedPlan};
 use crate::sorted::{SortedMap, SortedSet};
@@ -23,6 +24,9 @@ const SESSIONS_READ_MAX: usize = 20;
 
 /// The maximum number of disagreements that are reported.
 const DISAGREEMENTS_MAX: usize = 10;
+
+/// The maximum number of subscriptions without an owner that are reported.
+const UNOWNED_MAX: usize = 10;
 
 /// The age from which a subscription's sessions are expected to stay the same. Stripe links a session with
 /// its subscription when the session is completed.
@@ -47,6 +51,8 @@ pub(crate) struct SyncFindings {
     pub(crate) notes_refused: SortedMap<SubscriptionId, String>,
     /// Subscriptions for which the merchant's metadata names two owners: the effective one and the other.
     pub(crate) disagreements: SortedSet<(SubscriptionId, Subject, Subject)>,
+    /// Live subscriptions that name no owner.
+    pub(crate) unowned: Vec<UnownedSubscription>,
     /// Alarms about the mapping of subscriptions to plans.
     pub(crate) plan_alarms: SortedSet<PlanAlarm>,
     /// Subjects whose record keeps a plan that is not in the configuration.
@@ -80,6 +86,28 @@ pub(crate) struct SyncFindings {
     pub(crate) gone: SortedSet<Subject>,
     /// Subscription and customer ids that do not have the form of Stripe's ids.
     pub(crate) skipped: SortedSet<String>,
+}
+
+/// A live subscription that names no owner, so that no plan follows from it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnownedSubscription {
+    /// The subscription.
+    pub subscription: SubscriptionId,
+    /// Its customer.
+    pub customer: CustomerId,
+    /// The instructions for giving it an owner.
+    pub(crate) cure: String,
+}
+
+impl fmt::Display for UnownedSubscription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let UnownedSubscription { subscription, customer, cure } = self;
+        write!(
+            f,
+            "{subscription} of {customer} is live, but names no owner, so it gives no plan: neither metadata nor a \
+             Checkout Session has the id of a user or an organization; {cure}"
+        )
+    }
 }
 
 /// A plan in Clerk's record that is not in the configuration.
@@ -247,6 +275,30 @@ impl SyncFindings {
             if let Some(claims) = without_subject.filter(|_| age >= SESSIONS_FINAL_AFTER) {
                 state.sessions_without_subject.insert(subscription.id.clone(), claims.clone(), now);
             }
+        }
+    }
+
+    /// Records a live subscription that names no owner. One whose sessions were not read may still name one.
+    pub(crate) fn record_unowned(
+        &mut self,
+        settings: &SyncSettings,
+        subscription: &Subscription,
+        claims: &Claims,
+    ) {
+        let is_unowned = claims.owner().is_none() && !claims.needs_session;
+        if is_unowned && subscription.status.is_live() && self.unowned.len() < UNOWNED_MAX {
+            let keys = &settings.subject_keys;
+            let keys = [keys.user.first(), keys.organization.first()].into_iter().flatten();
+            let keys: Vec<String> = keys.map(|key| format!("`{key}`")).collect();
+            self.unowned.push(UnownedSubscription {
+                subscription: subscription.id.clone(),
+                customer: subscription.customer.clone(),
+                cure: format!(
+                    "set the Clerk id of its owner as {} in the subscription's metadata at Stripe; that change sends an \
+                     event, which gives the plan",
+                    keys.join(" or ")
+                ),
+            });
         }
     }
 

@@ -29,6 +29,7 @@ pub(crate) use changed_subjects::ChangedSubject;
 pub(crate) use deadline::Deadline;
 pub(crate) use engine::{PlanSync, SyncProgress, SyncResult};
 pub(crate) use error::{Service, SyncError};
+pub use findings::UnownedSubscription;
 pub(crate) use metrics::SyncMetrics;
 pub(crate) use ownership::{
     Claims, NamedSubject, OwnerNote, SessionClaims, Via, is_created_by_tollgate, named_before, named_in,

@@ -14,6 +14,7 @@ use super::changed_subjects::ChangedSubject;
 use super::deadline::Deadline;
 use super::engine::{PlanSync, SyncProgress, SyncResult};
 use super::error::SyncError;
+use super::findings::UnownedSubscription;
 use super::state::SyncState;
 use super::trigger::Trigger;
 use crate::ids::Subject;
@@ -71,6 +72,8 @@ pub(crate) struct SyncEnd {
     pub(crate) changed: bool,
     /// Whether the reports contain an alarm.
     pub(crate) has_alarms: bool,
+    /// The first live subscription that names no owner.
+    pub(crate) unowned: Option<UnownedSubscription>,
     /// Whether a subject has several live subscriptions that charge for a plan.
     pub(crate) found_double_subscription: bool,
     /// Log lines of the audit, and alarms.
@@ -101,7 +104,7 @@ impl RecordedSync {
             (RecordingStage::Calling, Input::CalloutEnded { call, outcome }) => {
                 let progress = self.sync.handle_outcome(state, now, *call, outcome);
                 let recorder = AuditRecorder::new(&mut self.sync, &progress, &state.plans);
-                self.record(state, now, recorder, progress)
+                self.record(state, recorder, progress)
             }
             (RecordingStage::Recording(mut recorder, progress), input) => {
                 match recorder.handle(input, &state.plans, now, &self.sync) {
@@ -111,7 +114,7 @@ impl RecordedSync {
                     }
                     RecorderProgress::Recorded(line) => {
                         self.reports.extend(line);
-                        self.record(state, now, recorder, progress)
+                        self.record(state, recorder, progress)
                     }
                 }
             }
@@ -135,7 +138,6 @@ impl RecordedSync {
     fn record(
         &mut self,
         state: &SyncState,
-        now: Micros,
         mut recorder: AuditRecorder,
         progress: Result<SyncProgress, SyncError>,
     ) -> SyncStep {
@@ -147,7 +149,7 @@ impl RecordedSync {
             (None, Ok(SyncProgress::Call(calls))) if calls.is_empty() => Action::Wait,
             (None, Ok(SyncProgress::Call(calls))) => Action::Call(calls),
             (None, Ok(SyncProgress::Done)) => {
-                let end = self.done(now);
+                let end = self.done();
                 return self.mark_changed(state, end);
             }
             (None, Err(error)) => {
@@ -158,8 +160,8 @@ impl RecordedSync {
         SyncStep::Continue(action, std::mem::take(&mut self.reports))
     }
 
-    fn done(&mut self, now: Micros) -> Box<SyncEnd> {
-        let alarms = audit::ending_alarms(&self.sync, now);
+    fn done(&mut self) -> Box<SyncEnd> {
+        let alarms = audit::ending_alarms(&self.sync);
         let has_alarms = !alarms.is_empty();
         self.reports.extend(audit::payment_failed(&self.sync));
         self.reports.extend(alarms);
@@ -183,6 +185,7 @@ impl RecordedSync {
             plan: subject.and_then(|subject| subject.plan()).map(str::to_owned),
             changed: subjects.iter().any(|subject| subject.changed),
             has_alarms,
+            unowned: self.sync.findings.unowned.first().cloned(),
             found_double_subscription: !self.sync.findings.double_subscriptions.is_empty(),
             reports: std::mem::take(&mut self.reports),
         })

@@ -7,7 +7,9 @@ use crate::cancellation::{CancellationEnd, CancellationStep, Deletion, SubjectCa
 use crate::ids::{EventId, Subject};
 use crate::machine::{Action, Input};
 use crate::report::Report;
-use crate::sync::{Deadline, RecordedSync, SyncEnd, SyncError, SyncState, SyncStep, Trigger, audit};
+use crate::sync::{
+    Deadline, RecordedSync, SyncEnd, SyncError, SyncState, SyncStep, Trigger, UnownedSubscription, audit,
+};
 use crate::time::Micros;
 use std::time::Duration;
 
@@ -56,6 +58,8 @@ pub(super) struct ProcessEnd {
     pub(super) changed: Option<bool>,
     /// The number of canceled subscriptions, after a cancellation.
     pub(super) canceled: Option<usize>,
+    /// The first live subscription that names no owner, after a sync.
+    pub(super) unowned: Option<UnownedSubscription>,
     /// Whether there was an alarm, so that the event is processed again if the sender repeats it.
     pub(super) has_alarms: bool,
     /// Metrics, log lines of the audit, and alarms.
@@ -115,6 +119,7 @@ impl ProcessEnd {
             subject: end.subject,
             plan: end.plan,
             canceled: None,
+            unowned: end.unowned,
             has_alarms: end.has_alarms,
             reports,
         }
@@ -129,6 +134,7 @@ impl ProcessEnd {
             plan: None,
             changed: None,
             canceled: Some(end.canceled),
+            unowned: None,
             has_alarms: end.has_alarms,
             reports: failed.into_iter().chain(canceled).chain(end.reports).collect(),
         }

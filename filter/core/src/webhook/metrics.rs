@@ -65,6 +65,7 @@ mod tests {
             subject: None,
             plan: None,
             changed: false,
+            unowned: None,
             has_alarms: true,
             found_double_subscription: true,
             reports: Vec::new(),

@@ -22,6 +22,15 @@ pub(super) struct Receipt<'a> {
     changed: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     canceled: Option<usize>,
+    /// The subscription that names no owner, if there is no subject.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subscription: Option<&'a str>,
+    /// The customer of that subscription.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    customer: Option<&'a str>,
+    /// The instructions for giving it an owner.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cure: Option<&'a str>,
 }
 
 impl<'a> Receipt<'a> {
@@ -35,12 +44,19 @@ impl<'a> Receipt<'a> {
             plan: None,
             changed: None,
             canceled: None,
+            subscription: None,
+            customer: None,
+            cure: None,
         }
     }
 
     /// Creates the receipt of a delivery whose event was processed.
     pub(super) fn after(result: DeliveryResult, event: &'a EventId, end: &'a ProcessEnd) -> Self {
+        let unowned = end.unowned.as_ref().filter(|_| result == DeliveryResult::NoSubject);
         Receipt {
+            subscription: unowned.map(|unowned| unowned.subscription.as_str()),
+            customer: unowned.map(|unowned| unowned.customer.as_str()),
+            cure: unowned.map(|unowned| unowned.cure.as_str()),
             subject: end.subject.as_ref().map(|subject| subject.as_str()),
             plan: end.plan.as_deref(),
             changed: end.changed,

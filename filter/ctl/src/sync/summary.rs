@@ -1,7 +1,9 @@
 //! The result of a run so far: which subjects differ, and what an operator should know.
 
 use std::collections::{BTreeMap, BTreeSet};
-use tollgate_core::backfill::{BackfillError, Conclusion, NotedOwner, RecordChange, SubjectStatus};
+use tollgate_core::backfill::{
+    BackfillError, Conclusion, NotedOwner, RecordChange, SubjectStatus, UnownedSubscription,
+};
 use tollgate_core::clerk::metadata::Record;
 use tollgate_core::ids::{CustomerId, Subject, SubscriptionId};
 use tollgate_core::plan_table::PlanTable;
@@ -69,6 +71,12 @@ impl Summary {
         for noted in conclusion.noted_owners {
             if !self.noted_owners.contains(&noted) && self.noted_owners.len() < LISTED_MAX {
                 self.noted_owners.push(noted);
+            }
+        }
+        for UnownedSubscription { subscription, customer, .. } in conclusion.unowned {
+            let unowned = (subscription, customer);
+            if !self.unowned.contains(&unowned) {
+                self.unowned.push(unowned);
             }
         }
         for report in conclusion.reports {

@@ -6,13 +6,7 @@ use crate::report::Report;
 use crate::sync::engine::{PlanSync, SyncResult};
 use crate::sync::error::SyncError;
 use crate::sync::findings::{SyncFindings, shortened};
-use crate::time::Micros;
 use std::fmt;
-use std::time::Duration;
-
-/// The age from which a subscription without an owner raises an alarm. Before that, the object that links it
-/// to an owner may still arrive.
-const UNOWNED_ALARM_AFTER: Duration = Duration::from_secs(10 * 60);
 
 fn alarm(code: AlarmCode, event: Option<&EventId>, subject: Option<&str>, detail: &str) -> Report {
     Alarm::warning(code, detail).event(event.map(EventId::as_str)).subject(subject).into()
@@ -109,6 +103,12 @@ fn source_alarms(findings: &SyncFindings, event: Option<&EventId>) -> Vec<Report
 /// Returns the alarms about the owners of subscriptions.
 fn owner_alarms(findings: &SyncFindings, event: Option<&EventId>) -> Vec<Report> {
     let mut lines = Vec::new();
+    for unowned in &findings.unowned {
+        let alarm = Alarm::warning(AlarmCode::NoSubject, unowned.to_string());
+        let alarm = alarm.event(event.map(EventId::as_str)).object(&unowned.subscription);
+        let (customer, cure) = (unowned.customer.as_str(), unowned.cure.as_str());
+        lines.push(alarm.with("customer", customer).with("cure", cure).into());
+    }
     for (subscription, owner, other) in &findings.disagreements {
         let detail = format!(
             "{subscription} belongs to {owner}, but metadata with lower precedence names {other}: the subscription's \
@@ -150,19 +150,11 @@ fn owner_alarms(findings: &SyncFindings, event: Option<&EventId>) -> Vec<Report>
 }
 
 /// Returns the alarms of a sync that is done.
-pub(crate) fn ending_alarms(sync: &PlanSync, now: Micros) -> Vec<Report> {
+pub(crate) fn ending_alarms(sync: &PlanSync) -> Vec<Report> {
     let event = sync.trigger.event.as_ref();
     let mut lines = alarms(&sync.findings, event);
     match sync.result() {
-        SyncResult::Processed => {}
-        SyncResult::NoSubject => {
-            let since = sync.unowned_since_s().map(Micros::from_secs);
-            if since.is_some_and(|since| now.since(since) >= UNOWNED_ALARM_AFTER) {
-                let detail =
-                    "a live subscription has no owner: neither metadata nor a Checkout Session names one";
-                lines.push(alarm(AlarmCode::NoSubject, event, None, detail));
-            }
-        }
+        SyncResult::Processed | SyncResult::NoSubject => {}
         SyncResult::SubjectGone if sync.findings.gone.is_empty() => {
             let subject = sync.subjects.first().map(|subject| subject.subject.as_str());
             let detail = "Clerk does not have this user or organization";

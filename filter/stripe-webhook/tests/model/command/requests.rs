@@ -265,3 +265,20 @@ fn a_search_asks_for_each_key_of_the_subjects_kind() {
     let want = r"metadata['clerk_user_id']:'user_1' OR metadata['it\'s\\mine']:'user_1'";
     assert_eq!(model.callouts.iter().find_map(query).as_deref(), Some(want));
 }
+
+#[test]
+fn a_run_for_a_customer_reports_subscriptions_without_an_owner_of_any_age() {
+    for age_s in [0, 86_400] {
+        let mut model = Model::new();
+        model.world.stripe.add_customer("cus_1", &[]);
+        model.world.stripe.clock_s = START_S - age_s - 1;
+        model.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[]);
+        let dry_run = model.sync_customer("cus_1", Intent::DryRun);
+        let unowned: Vec<_> = dry_run.unowned.iter().map(|unowned| unowned.subscription.as_str()).collect();
+        assert_eq!(unowned, ["sub_1"], "{age_s} s old");
+        assert_eq!(
+            (lines(&dry_run, "alarm"), lines(&dry_run, "object")),
+            (vec!["no_subject".into()], vec!["sub_1".into()])
+        );
+    }
+}

@@ -228,20 +228,51 @@ fn a_retry_has_other_idempotency_keys() {
 }
 
 #[test]
-fn an_unowned_subscription_is_an_alarm_after_ten_minutes() {
-    for (age_s, alarms) in [(599, &[][..]), (600, &["no_subject"])] {
+fn an_unowned_subscription_is_an_alarm_at_once_with_its_cure() {
+    for age_s in [0, 86_400] {
         let mut model = Model::new();
         model.callout_takes = Duration::ZERO;
         model.world.stripe.add_customer("cus_1", &[]);
         model.world.stripe.clock_s = START_S - age_s - 1;
         let event = model.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[]);
         let delivered = model.deliver(event);
-        assert_eq!(
-            (delivered.response(), delivered.alarms()),
-            ((200, "no_subject"), alarms.to_vec()),
-            "{age_s} s"
-        );
+        assert_eq!((delivered.response(), delivered.alarms()), ((200, "no_subject"), vec!["no_subject"]));
+        let cure = "set the Clerk id of its owner as `clerk_user_id` or `clerk_org_id` in the subscription's metadata at \
+                    Stripe; that change sends an event, which gives the plan";
+        let want = json!({
+            "received": true, "status": "no_subject", "event": delivered.body["event"],
+            "subscription": "sub_1", "customer": "cus_1", "cure": cure,
+        });
+        assert_eq!(delivered.body, want, "{age_s} s old");
+        let alarm = delivered.lines.iter().find(|line| line["alarm"] == "no_subject").unwrap();
+        assert_eq!((&alarm["object"], &alarm["customer"]), (&json!("sub_1"), &json!("cus_1")));
+        assert!(alarm["cure"] == cure && alarm["detail"].as_str().unwrap().ends_with(cure), "{alarm}");
     }
+}
+
+#[test]
+fn an_ended_subscription_without_an_owner_needs_no_cure() {
+    let mut model = Model::new();
+    model.world.stripe.add_customer("cus_1", &[]);
+    model.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[]);
+    let event = model.world.stripe.set_status("sub_1", "canceled").unwrap();
+    let delivered = model.deliver(event);
+    assert_eq!((delivered.response(), delivered.alarms()), ((200, "no_subject"), vec![]));
+    assert_eq!(delivered.body.get("cure"), None);
+}
+
+#[test]
+fn an_unowned_subscription_beside_an_owned_one_is_an_alarm_too() {
+    let mut model = Model::new();
+    model.world.clerk.add("user_1");
+    model.world.stripe.add_customer("cus_1", &[]);
+    model.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[("clerk_user_id", "user_1")]);
+    model.world.stripe.add_subscription("sub_2", "cus_1", "price_pro", &[]);
+    let event =
+        model.world.stripe.change_customer("cus_1", |metadata| drop(metadata.insert("a".into(), "b".into())));
+    let delivered = model.deliver(event.unwrap());
+    assert_eq!((delivered.response(), delivered.alarms()), ((200, "processed"), vec!["no_subject"]));
+    assert_eq!(delivered.body.get("cure"), None, "the receipt is about the subject");
 }
 
 #[test]

@@ -112,4 +112,5 @@ fn many_unowned_subscriptions_of_a_customer_cost_bounded_callouts() {
     let delivered = model.deliver(event.unwrap());
     assert_eq!(delivered.response(), (200, "no_subject"));
     assert!(delivered.sent.len() <= 25, "{}", delivered.sent.len());
+    assert_eq!(delivered.alarms(), ["no_subject"; 10], "the lines are bounded too");
 }
