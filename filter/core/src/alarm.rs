@@ -86,6 +86,8 @@ codes! {
     OutOfTime => "out_of_time",
     Unsettled => "unsettled",
     SubjectMissing => "subject_missing",
+    // Session tokens.
+    TokenRefused => "token_refused",
     // The gate.
     PlanUnknown => "plan_unknown",
     AddressUnknown => "address_unknown",

@@ -14,7 +14,7 @@ use super::keyring::Lookup;
 use super::keys::PublicKey;
 use super::state::AuthState;
 use super::token::location::{self, TokenLocation};
-use super::token::{Jws, Session, TokenError};
+use super::token::{Jws, Session, TokenError, TokenFailure};
 use crate::held::Hold;
 use crate::http::{Callout, HeaderMap};
 use crate::machine::{Action, Verification};
@@ -37,7 +37,8 @@ pub(crate) struct Authentication {
     looking_up: Option<(Jws, bool)>,
     /// The token whose signature is verified, and the keys that are left to try.
     verifying: Option<(Jws, VecDeque<PublicKey>)>,
-    error: TokenError,
+    /// The failure of the tokens before.
+    failure: TokenFailure,
     /// Whether the keys for a token could not be fetched.
     keys_unavailable: bool,
     in_header: bool,
@@ -58,6 +59,8 @@ pub(crate) enum AuthProgress<V> {
     Failed {
         /// The reason.
         error: AuthError,
+        /// The value in the token that differs from the expected one; see [`TokenFailure::received`].
+        received: Option<String>,
         /// Whether the request may pass as anonymous if its rule allows that. False if the token in the
         /// Authorization field is not valid, or if a cookie could not be checked.
         is_anonymous: bool,
@@ -93,30 +96,30 @@ impl Authentication {
         now: Micros,
     ) -> AuthProgress<V> {
         let mut looking_up = None;
-        let (tokens, in_header, error) = match location::find(headers, state.cookie) {
-            Ok(TokenLocation::Nothing) => (VecDeque::new(), false, TokenError::Missing),
+        let (tokens, in_header, failure) = match location::find(headers, state.cookie) {
+            Ok(TokenLocation::Nothing) => (VecDeque::new(), false, TokenError::Missing.into()),
             // Most requests have a token that is in the cache, and need no copy of it.
             Ok(TokenLocation::Bearer(token)) => match state.remembered(token, now) {
                 Some(Ok(value)) => return AuthProgress::Known(value),
-                Some(Err(error)) => (VecDeque::new(), true, error),
+                Some(Err(error)) => (VecDeque::new(), true, error.into()),
                 None => match Jws::parse(token) {
                     Ok(jws) => {
                         looking_up = Some((jws, false));
-                        (VecDeque::new(), true, TokenError::Missing)
+                        (VecDeque::new(), true, TokenError::Missing.into())
                     }
-                    Err(error) => (VecDeque::new(), true, error),
+                    Err(error) => (VecDeque::new(), true, error.into()),
                 },
             },
             Ok(TokenLocation::Cookies(tokens)) => {
-                let (tokens, error) = newest_first(state, &tokens, now);
-                (tokens, false, error)
+                let (tokens, failure) = newest_first(state, &tokens, now);
+                (tokens, false, failure)
             }
             Ok(TokenLocation::TooManyCookies) => {
                 let error = TokenError::Malformed("the request has more cookies than the gateway reads");
-                (VecDeque::new(), false, error)
+                (VecDeque::new(), false, error.into())
             }
             Err(error) => {
-                return AuthProgress::Failed { error: AuthError::Token(error), is_anonymous: false };
+                return failed(AuthError::Token(error), None, false);
             }
         };
         let authentication = Box::new(Authentication {
@@ -124,7 +127,7 @@ impl Authentication {
             checks_left: SIGNATURES_MAX,
             looking_up,
             verifying: None,
-            error,
+            failure,
             keys_unavailable: false,
             in_header,
             other_bytes,
@@ -159,16 +162,13 @@ impl Authentication {
             };
             match state.keyring.lookup(jws.key_id(), waited, now) {
                 Lookup::Keys(keys) => self.verifying = Some((jws, keys)),
-                Lookup::Unknown => self.error = self.error.or_of_later_check(TokenError::UnknownKey),
+                Lookup::Unknown => self.fail(TokenFailure::of_key(TokenError::UnknownKey, &jws)),
                 Lookup::Unavailable => self.keys_unavailable = true,
                 Lookup::Await(inquiry) => {
                     let tokens = self.tokens.iter().map(Vec::len).chain([jws.byte_len(), self.other_bytes]);
                     self.hold = state.waiting.hold(tokens.fold(0, usize::saturating_add));
                     if self.hold.is_none() {
-                        return AuthProgress::Failed {
-                            error: AuthError::TooManyWaiting,
-                            is_anonymous: false,
-                        };
+                        return failed(AuthError::TooManyWaiting, None, false);
                     }
                     self.looking_up = Some((jws, true));
                     return AuthProgress::Perform(self, Action::AwaitInquiry(inquiry));
@@ -191,28 +191,34 @@ impl Authentication {
         while let Some(token) = self.tokens.pop_front() {
             match state.remembered(&token, now) {
                 Some(Ok(value)) => return Some(NextToken::Known(value)),
-                Some(Err(error)) => self.error = self.error.or_of_later_check(error),
+                Some(Err(error)) => self.fail(error.into()),
                 None if self.checks_left == 0 => {}
                 None => match Jws::parse(&token) {
                     Ok(jws) => {
                         self.checks_left = self.checks_left.saturating_sub(1);
                         return Some(NextToken::Unseen(jws));
                     }
-                    Err(error) => self.error = self.error.or_of_later_check(error),
+                    Err(error) => self.fail(error.into()),
                 },
             }
         }
         None
     }
 
+    /// Records the failure of a token.
+    fn fail(&mut self, failure: TokenFailure) {
+        let earlier = std::mem::replace(&mut self.failure, TokenError::Missing.into());
+        self.failure = earlier.or_of_later_check(failure);
+    }
+
     /// Ends without a session. If there is no key at all, cookies cannot be checked, so the request cannot
     /// even pass as anonymous.
-    fn end<V>(&self, state: &AuthState<V>) -> AuthProgress<V> {
+    fn end<V>(&mut self, state: &AuthState<V>) -> AuthProgress<V> {
         if self.keys_unavailable {
             let is_anonymous = !self.in_header && !state.keyring.is_empty();
-            return AuthProgress::Failed { error: AuthError::KeysUnavailable, is_anonymous };
+            return failed(AuthError::KeysUnavailable, None, is_anonymous);
         }
-        AuthProgress::Failed { error: AuthError::Token(self.error), is_anonymous: !self.in_header }
+        failed(AuthError::Token(self.failure.error), self.failure.received.take(), !self.in_header)
     }
 
     /// Continues with the result of a signature's verification.
@@ -228,26 +234,32 @@ impl Authentication {
                 check(key.spki(), jws.signature(), jws.signing_input())
             }
             (Verification::Unsupported, _, _) => {
-                return AuthProgress::Failed { error: AuthError::SignaturesUnsupported, is_anonymous: false };
+                return failed(AuthError::SignaturesUnsupported, None, false);
             }
             (verification, _, _) => verification,
         };
         keys.pop_front();
         let session = Session::from_jws(jws, verification);
-        match session.and_then(|session| state.rules.check(&session, now).map(|()| session)) {
+        let session = session.map_err(|error| TokenFailure::of_key(error, jws));
+        match session.and_then(|session| state.rules.checked(session, now)) {
             Ok(session) => match self.verifying.take() {
                 Some((jws, _)) => AuthProgress::Verified(Box::new(VerifiedToken { jws, session })),
                 None => self.next(state, now),
             },
-            Err(error) => {
-                self.error = self.error.or_of_later_check(error);
-                if error != TokenError::SignatureMismatch {
+            Err(failure) => {
+                if failure.error != TokenError::SignatureMismatch {
                     self.verifying = None;
                 }
+                self.fail(failure);
                 self.next(state, now)
             }
         }
     }
+}
+
+/// Ends a request without a valid token.
+fn failed<V>(error: AuthError, received: Option<String>, is_anonymous: bool) -> AuthProgress<V> {
+    AuthProgress::Failed { error, received, is_anonymous }
 }
 
 /// The next token to use.
@@ -260,7 +272,7 @@ enum NextToken<V> {
 }
 
 /// Sorts the tokens of several cookies by priority, and removes those that cannot be valid with any
-/// signature. The error is that of the removed tokens.
+/// signature. The failure is that of the removed tokens.
 ///
 /// The newest valid token (`iat`) is the caller's: if the user of a browser has changed, the previous user's
 /// cookie may still be there under another name. Tokens of equal age keep their order, so that a suffixed
@@ -270,20 +282,23 @@ fn newest_first<V: AsRef<Session>>(
     state: &mut AuthState<V>,
     tokens: &[&[u8]],
     now: Micros,
-) -> (VecDeque<Vec<u8>>, TokenError) {
-    let mut error = TokenError::Missing;
+) -> (VecDeque<Vec<u8>>, TokenFailure) {
+    let mut failure = TokenFailure::from(TokenError::Missing);
     if let [token] = tokens {
-        return (VecDeque::from([token.to_vec()]), error);
+        return (VecDeque::from([token.to_vec()]), failure);
     }
     let mut dated = Vec::new();
     for token in tokens {
         let (issued_at, is_known) = match state.remembered(token, now) {
-            Some(known) => (known.map(|value| (*value).as_ref().issued_at), true),
-            None => (Jws::parse(token).and_then(|jws| state.rules.check_unverified(&jws, now)), false),
+            Some(known) => (known.map(|value| (*value).as_ref().issued_at).map_err(TokenFailure::from), true),
+            None => {
+                let jws = Jws::parse(token).map_err(TokenFailure::from);
+                (jws.and_then(|jws| state.rules.check_unverified(&jws, now)), false)
+            }
         };
         match issued_at {
             Ok(issued_at) => dated.push((issued_at, *token, is_known)),
-            Err(why) => error = error.or_of_later_check(why),
+            Err(other) => failure = failure.or_of_later_check(other),
         }
     }
     dated.sort_by_key(|(issued_at, _, _)| Reverse(*issued_at));
@@ -293,7 +308,7 @@ fn newest_first<V: AsRef<Session>>(
         unseen = unseen.saturating_add(usize::from(!is_known));
         *is_known || unseen <= SIGNATURES_MAX
     });
-    (dated.into_iter().map(|(_, token, _)| token.to_vec()).collect(), error)
+    (dated.into_iter().map(|(_, token, _)| token.to_vec()).collect(), failure)
 }
 
 #[cfg(test)]

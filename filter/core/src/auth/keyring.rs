@@ -128,6 +128,11 @@ impl Keyring {
         Keyring { keys: KeySet::default(), source: Some(source) }
     }
 
+    /// Returns the ids of the keys. Keys from a PEM have none.
+    pub(super) fn key_ids(&self) -> impl Iterator<Item = &str> {
+        self.keys.candidates(None).filter_map(PublicKey::id)
+    }
+
     /// Returns whether there is no key at all.
     pub(super) fn is_empty(&self) -> bool {
         self.keys.is_empty()

@@ -10,6 +10,7 @@ mod authentication;
 mod error;
 mod keyring;
 pub mod keys;
+mod refusal_log;
 mod state;
 pub mod token;
 mod token_cache;

@@ -1,8 +1,10 @@
 //! The state of authentication that the requests of one worker thread share.
 
+use super::error::AuthError;
 use super::keyring::{KeyFetch, Keyring};
 use super::keys::rs256::{self, Rs256Check};
 use super::keys::{KeyError, KeySet, pem};
+use super::refusal_log::RefusalLog;
 use super::token::{Session, TokenError, TokenRules};
 use super::token_cache::TokenCache;
 use crate::alarm::{Alarm, AlarmCode};
@@ -49,6 +51,7 @@ pub(crate) struct AuthState<V> {
     /// The requests that wait for keys, with their tokens.
     pub(super) waiting: HeldRequests,
     tokens: TokenCache<V>,
+    refusals: RefusalLog,
 }
 
 /// The result of a fetch of the keys.
@@ -73,6 +76,7 @@ impl<V> AuthState<V> {
             rs256: rs256::CHECK,
             waiting: HeldRequests::at_most(WAITING_MAX, WAITING_BYTES_MAX),
             tokens: TokenCache::default(),
+            refusals: RefusalLog::default(),
         })
     }
 
@@ -92,6 +96,17 @@ impl<V> AuthState<V> {
             }
             KeyFetch::Failed(error) => KeyFetchResult::Failed(self.fetch_failed(error.to_string())),
         }
+    }
+
+    /// Returns the alarm about a refused token, if there is one and it is due. `received` is that of
+    /// [`AuthProgress::Failed`](super::AuthProgress::Failed).
+    pub(crate) fn refusal_alarm(
+        &mut self,
+        error: AuthError,
+        received: Option<&str>,
+        now: Micros,
+    ) -> Option<Report> {
+        self.refusals.alarm(error, received, &self.rules, &self.keyring, now)
     }
 
     fn fetch_failed(&self, cause: String) -> Report {

@@ -227,7 +227,10 @@ impl BillingRequest {
                 let caller = worker.auth.remember(&bytes, caller);
                 self.handle_caller(worker, now, caller)
             }
-            AuthProgress::Failed { error, .. } => self.reply(worker, Err(BillingError::Auth(error))),
+            AuthProgress::Failed { error, received, .. } => {
+                self.reports.extend(worker.auth.refusal_alarm(error, received.as_deref(), now));
+                self.reply(worker, Err(BillingError::Auth(error)))
+            }
         }
     }
 

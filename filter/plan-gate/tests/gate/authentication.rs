@@ -33,6 +33,78 @@ fn an_invalid_token_is_401_with_the_reason() {
 }
 
 #[test]
+fn a_refusal_that_a_wrong_setting_causes_is_logged_with_both_values() {
+    let app = "https://app.example.com";
+    let cases = [
+        (
+            bearer(|d| d.claim("iss", "https://x.example.com")),
+            "wrong_issuer",
+            json!("https://x.example.com"),
+            "https://clerk.example.com",
+        ),
+        (bearer(|d| d.without("iss")), "wrong_issuer", json!(null), "https://clerk.example.com"),
+        (
+            bearer(|d| d.claim("azp", "https://x.example.com")),
+            "unauthorized_party",
+            json!("https://x.example.com"),
+            app,
+        ),
+        (bearer(|d| d.without("azp")), "unauthorized_party", json!(null), app),
+        (
+            bearer(|d| d.key = other_key()),
+            "signature_mismatch",
+            json!("ins_own"),
+            "a key without an id, as in a PEM",
+        ),
+    ];
+    for (token, code, received, expected) in cases {
+        let mut host = gate();
+        let request = get("/ask", &[("authorization", &token)]);
+        assert_eq!(host.send(&request).code(), code);
+        let logged = host.alarms("token_refused");
+        let [alarm] = &logged[..] else { panic!("{code}: {logged:?}") };
+        assert_eq!((&alarm["code"], &alarm["received"]), (&json!(code), &received));
+        assert_eq!(alarm["expected"], expected, "{code}");
+        let cure = alarm["cure"].as_str().unwrap();
+        assert!(cure.contains("plan_gate.") && alarm["detail"].as_str().unwrap().ends_with(cure), "{alarm}");
+        host.send(&request);
+        assert_eq!(host.alarms("token_refused").len(), 1, "{code}: once a minute");
+    }
+    let mut host = gate();
+    for token in [bearer(|d| d.claim("exp", NOW_S - 6)), "Bearer x.y".to_owned()] {
+        assert_eq!(host.send(&get("/ask", &[("authorization", &token)])).status(), 401);
+    }
+    assert!(host.alarms("token_refused").is_empty(), "not a wrong setting");
+}
+
+#[test]
+fn a_logged_value_of_a_token_is_bounded_and_printable() {
+    let issuer = format!("https://x\n{{\"alarm\":\"forged\"}}\u{202e}{}", "a".repeat(1_000));
+    let mut host = gate();
+    let token = bearer(|draft| draft.claim("iss", issuer));
+    assert_eq!(host.send(&get("/ask", &[("authorization", &token)])).code(), "wrong_issuer");
+    let received = host.alarms("token_refused")[0]["received"].as_str().unwrap().to_owned();
+    assert_eq!(received.len(), 128);
+    assert!(received.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()), "{received}");
+}
+
+#[test]
+fn a_refused_cookie_beside_a_valid_one_is_not_logged() {
+    let mut host = gate();
+    let other = signed(|draft| draft.claim("iss", "https://x.example.com"));
+    let cookies = format!("__session={}; __session_abcdefgh={other}", signed(|_| {}));
+    assert_eq!(host.send(&get("/ask", &[("cookie", &cookies)])).code(), "forwarded");
+    assert!(host.alarms("token_refused").is_empty());
+    let only_other =
+        format!("__session={other}; __session_abcdefgh={}", signed(|draft| draft.claim("exp", 1)));
+    host.send(&get("/ask", &[("cookie", &only_other)]));
+    assert!(host.alarms("token_refused").is_empty(), "the other token passed more checks");
+    let only_others = format!("__session={other}; __session_abcdefgh={other}");
+    assert_eq!(host.send(&get("/ask", &[("cookie", &only_others)])).code(), "wrong_issuer");
+    assert_eq!(host.alarms("token_refused").len(), 1);
+}
+
+#[test]
 fn an_audience_is_required_if_it_is_configured() {
     let mut host = gate_with(|gate| gate["audience"] = json!(["https://api.example.com"]));
     for (audience, want) in

@@ -68,6 +68,16 @@ fn all_requests_before_the_first_set_wait_for_one_fetch() {
 }
 
 #[test]
+fn an_unknown_key_is_logged_with_the_known_ones() {
+    let mut host = jwks_gate();
+    let set = key_set(&[own_key(), other_key()]);
+    assert_eq!(send(&mut host, &with_kid("ins_of_another"), &set).code(), "unknown_key");
+    let alarm = &host.alarms("token_refused")[0];
+    assert_eq!((&alarm["code"], &alarm["received"]), (&json!("unknown_key"), &json!("ins_of_another")));
+    assert_eq!(alarm["expected"], format!("{}, {}", own_key().id, other_key().id));
+}
+
+#[test]
 fn requests_that_wait_for_keys_are_bounded_in_number_and_size() {
     let mut host = jwks_gate();
     let token = signed_by(own_key());

@@ -40,7 +40,7 @@ fn requests_fail_if_signatures_cannot_be_verified() {
         [("authorization", format!("Bearer {token}")), ("cookie", format!("__session={token}"))]
     {
         let failed = authenticate(&mut state, name, &value);
-        let AuthProgress::Failed { error, is_anonymous } = failed else { panic!("{name}: {failed:?}") };
+        let AuthProgress::Failed { error, is_anonymous, .. } = failed else { panic!("{name}: {failed:?}") };
         assert_eq!((error, is_anonymous), (AuthError::SignaturesUnsupported, false), "{name}");
         let reply = Reply::from(error.problem());
         assert_eq!((reply.status, reply.details), (503, "keys_unavailable"));

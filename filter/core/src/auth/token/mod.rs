@@ -3,6 +3,7 @@
 
 pub mod cookies;
 mod error;
+mod failure;
 mod jws;
 pub mod location;
 mod rules;
@@ -11,6 +12,7 @@ mod session;
 pub(crate) mod tests;
 
 pub(crate) use error::{TokenCode, TokenError};
+pub(crate) use failure::TokenFailure;
 pub use jws::{Jws, TOKEN_BYTES_MAX};
 pub use rules::TokenRules;
 pub use session::{ClaimNames, Session};

@@ -1,9 +1,9 @@
 //! The rules that a session's claims must follow. The check is cheap, because it runs on every use of a
 //! token, cached or not.
 
-use super::TokenError;
 use super::jws::Jws;
 use super::session::{ClaimNames, Session};
+use super::{TokenError, TokenFailure};
 use crate::time::Micros;
 use std::time::Duration;
 
@@ -56,10 +56,10 @@ impl TokenRules {
     /// needs a valid signature, because anyone can write claims.
     ///
     /// # Errors
-    /// The [`TokenError`] of the first rule that the session breaks.
-    pub(crate) fn check_unverified(&self, jws: &Jws, now: Micros) -> Result<Option<Micros>, TokenError> {
-        let session = Session::read(jws)?;
-        self.check(&session, now).map(|()| session.issued_at)
+    /// The [`TokenFailure`] of the first rule that the session breaks.
+    pub(crate) fn check_unverified(&self, jws: &Jws, now: Micros) -> Result<Option<Micros>, TokenFailure> {
+        let session = self.checked(Session::read(jws)?, now)?;
+        Ok(session.issued_at)
     }
 
     fn is_authorized(&self, party: &ClaimNames) -> bool {

@@ -272,14 +272,17 @@ impl GateRequest {
                 let principal = principal(worker, caller, now);
                 self.decide(worker, now, principal)
             }
-            AuthProgress::Failed { error, is_anonymous } => {
+            AuthProgress::Failed { error, received, is_anonymous } => {
                 let anonymous = self.rule(worker).and_then(|rule| rule.anonymous);
                 match anonymous {
                     Some(plan) if is_anonymous => {
                         self.stage = GateStage::Address(plan);
                         Action::ReadProperty { path: SOURCE_ADDRESS }
                     }
-                    _ => self.refuse(worker, now, &Refusal::Auth(error), None),
+                    _ => {
+                        self.reports.extend(worker.auth.refusal_alarm(error, received.as_deref(), now));
+                        self.refuse(worker, now, &Refusal::Auth(error), None)
+                    }
                 }
             }
         }

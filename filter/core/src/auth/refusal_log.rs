@@ -1,0 +1,87 @@
+//! The alarm about refused tokens that usually have one of four causes in the configuration: it shows the
+//! expected and the received value, so that the operator sees the difference at once.
+
+use super::error::AuthError;
+use super::keyring::Keyring;
+use super::token::{TokenError, TokenRules};
+use crate::alarm::{Alarm, AlarmCode};
+use crate::log_limit::LogLimit;
+use crate::report::Report;
+use crate::time::Micros;
+use serde_json::Value;
+
+/// The maximum number of expected values that an alarm lists.
+const EXPECTED_MAX: usize = 8;
+
+/// The limits of the alarm, one for each of its codes. Anyone can send such tokens.
+#[derive(Debug, Default)]
+pub(super) struct RefusalLog {
+    wrong_issuer: LogLimit,
+    unauthorized_party: LogLimit,
+    signature_mismatch: LogLimit,
+    unknown_key: LogLimit,
+}
+
+impl RefusalLog {
+    /// Returns the alarm about a refused token, at most one a minute for each code.
+    pub(super) fn alarm(
+        &mut self,
+        error: AuthError,
+        received: Option<&str>,
+        rules: &TokenRules,
+        keyring: &Keyring,
+        now: Micros,
+    ) -> Option<Report> {
+        let AuthError::Token(error) = error else { return None };
+        let (limit, what, expected, cure) = match error {
+            TokenError::WrongIssuer => (
+                &mut self.wrong_issuer,
+                "its issuer (`iss`) is",
+                list([rules.issuer.as_str()]),
+                "if your application uses this Clerk instance, set `plan_gate.issuer` to this value",
+            ),
+            TokenError::UnauthorizedParty if received.is_none() => (
+                &mut self.unauthorized_party,
+                "the origin it was issued to (`azp`) is",
+                list(rules.authorized_parties.iter().map(String::as_str)),
+                "if native apps or pages send such tokens, set `plan_gate.require_azp: false`",
+            ),
+            TokenError::UnauthorizedParty => (
+                &mut self.unauthorized_party,
+                "the origin it was issued to (`azp`) is",
+                list(rules.authorized_parties.iter().map(String::as_str)),
+                "if your application has this origin, add it to `plan_gate.authorized_parties`",
+            ),
+            TokenError::SignatureMismatch => (
+                &mut self.signature_mismatch,
+                "its signature does not match; the key it names (`kid`) is",
+                list(keyring.key_ids()),
+                "if it is of your application, set `plan_gate.keys` to the keys of the Clerk instance that issued it",
+            ),
+            TokenError::UnknownKey => (
+                &mut self.unknown_key,
+                "the key it names (`kid`) is",
+                list(keyring.key_ids()),
+                "if it is of your application, set `plan_gate.keys` to the keys of the Clerk instance that issued it",
+            ),
+            _ => return None,
+        };
+        if !limit.is_due(now) {
+            return None;
+        }
+        let shown = received.map_or_else(|| "absent".to_owned(), |value| format!("`{value}`"));
+        let detail = format!("a token was refused: {what} {shown}, expected: {expected}; {cure}");
+        let alarm = Alarm::warning(AlarmCode::TokenRefused, detail).with("code", error.code().as_str());
+        let received = received.map_or(Value::Null, Value::from);
+        Some(alarm.with("expected", expected).with("received", received).with("cure", cure).into())
+    }
+}
+
+/// Returns the expected values as one text.
+fn list<'a>(values: impl IntoIterator<Item = &'a str>) -> String {
+    let values: Vec<&str> = values.into_iter().take(EXPECTED_MAX).collect();
+    match values.is_empty() {
+        true => "a key without an id, as in a PEM".to_owned(),
+        false => values.join(", "),
+    }
+}
