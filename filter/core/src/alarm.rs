@@ -157,6 +157,13 @@ impl Alarm {
         self
     }
 
+    /// Sets the Stripe object that it is about, unless one is set.
+    #[must_use]
+    pub(crate) fn object_if_absent(mut self, id: impl fmt::Display) -> Self {
+        self.object.get_or_insert_with(|| id.to_string());
+        self
+    }
+
     /// Adds a member that is specific to this alarm.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {

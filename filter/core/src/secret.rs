@@ -10,7 +10,11 @@ const QUOTE_CHARS_MAX: usize = 80;
 ///
 /// It has neither `Display` nor `==`: signatures are compared in constant time, secrets never.
 #[derive(Clone)]
-pub struct Secret(String);
+pub struct Secret {
+    text: String,
+    /// The variable of the environment that holds it, for messages.
+    variable: Option<&'static str>,
+}
 
 /// The error of a secret that is empty or only whitespace. With such a signing key, anyone could sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -25,13 +29,24 @@ impl Secret {
     pub fn new(text: &str) -> Result<Self, BlankSecretError> {
         match text.trim() {
             "" => Err(BlankSecretError),
-            text => Ok(Secret(text.to_owned())),
+            text => Ok(Secret { text: text.to_owned(), variable: None }),
         }
     }
 
     /// Returns the secret itself, for a key or a header field, never for a log.
     pub fn expose(&self) -> &str {
-        &self.0
+        &self.text
+    }
+
+    /// Sets the name of the variable that holds it.
+    #[must_use]
+    pub(crate) fn held_by(self, variable: &'static str) -> Self {
+        Secret { variable: Some(variable), ..self }
+    }
+
+    /// Returns the name of the variable that holds it, if it is known.
+    pub(crate) fn variable(&self) -> Option<&'static str> {
+        self.variable
     }
 }
 

@@ -20,3 +20,18 @@ pub struct Upstream {
     /// The API key. If `None`, a proxy between Envoy and the API adds it.
     pub authorization: Option<Secret>,
 }
+
+impl Upstream {
+    /// Returns where the API key is, as far as it is known: in a variable of the environment, or at the proxy
+    /// that adds it.
+    pub(crate) fn key_location(&self) -> String {
+        let variable = self.authorization.as_ref().and_then(Secret::variable);
+        match (variable, &self.authorization) {
+            (Some(variable), _) => format!("the environment variable {variable}"),
+            (None, Some(_)) => "the environment".to_owned(),
+            (None, None) => {
+                format!("the secret (SDS file) of the credential injector on cluster `{}`", self.cluster)
+            }
+        }
+    }
+}

@@ -20,7 +20,7 @@ use crate::stripe::api::{Searched, StripeApi};
 use crate::stripe::outcome::StripeResponse;
 use crate::stripe::subscription::{Subscription, SubscriptionPage};
 use crate::sync::{
-    ApiRequest, Claims, ListSessions, NamedSubject, SearchSubject, Service, SessionClaims, SessionsResponse,
+    ApiRequest, Claims, ListSessions, NamedSubject, SearchSubject, SessionClaims, SessionsResponse,
     SyncError, SyncState, Via, object_in,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -356,13 +356,12 @@ impl Census {
     fn check_account(&self) -> Result<(), BackfillError> {
         let is_other_account = !self.recorded.is_empty() && self.recorded.is_disjoint(&self.known);
         let Some(example) = self.recorded.first().filter(|_| is_other_account) else { return Ok(()) };
-        let error = SyncError::Credentials { service: Service::Stripe };
         let detail = format!(
             "Stripe has none of the {} subscriptions that grant a plan according to Clerk, such as {example}: the API key \
              belongs to another account or mode",
             self.recorded.len()
         );
-        Err(BackfillError { detail, ..BackfillError::from(&error) })
+        Err(BackfillError::of_other_account(detail))
     }
 }
 

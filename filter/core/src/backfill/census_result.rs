@@ -3,7 +3,6 @@
 use super::error::BackfillError;
 use crate::ids::{CustomerId, Subject, SubscriptionId};
 use crate::sorted::SortedSet;
-use crate::sync::{Service, SyncError};
 
 /// The scope of a census.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,8 +59,7 @@ impl CensusResult {
             let detail = "Stripe's metadata names no subject that Clerk has: the API key may belong to another account or mode, and \
                           every manually granted plan would be removed; if the key is right, remove them with `--subject`"
                 .to_owned();
-            let error = SyncError::Credentials { service: Service::Stripe };
-            return Err(BackfillError { detail, ..BackfillError::from(&error) });
+            return Err(BackfillError::of_other_account(detail));
         }
         self.candidates.iter_mut().for_each(|candidate| candidate.trusted = true);
         Ok(self)

@@ -33,6 +33,14 @@ impl BackfillErrorCode {
     }
 }
 
+impl BackfillError {
+    /// Creates the error about an API key that may belong to another account or mode.
+    pub(super) fn of_other_account(detail: String) -> Self {
+        let code = BackfillErrorCode::Sync(AlarmCode::BadCredentials);
+        BackfillError { code, detail, is_transient: false }
+    }
+}
+
 impl From<&SyncError> for BackfillError {
     fn from(error: &SyncError) -> Self {
         BackfillError {

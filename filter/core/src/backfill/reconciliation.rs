@@ -10,6 +10,7 @@ use crate::ids::{CustomerId, Subject};
 use crate::machine::CallId;
 use crate::report::Report;
 use crate::sorted::{SortedMap, SortedSet};
+use crate::sync::audit::FailedTrigger;
 use crate::sync::{
     Deadline, NamedSubject, NoteOwner, PlanSync, RecordChange, SubjectStatus, SyncError, SyncProgress,
     SyncState, Trigger, TriggerObject, UnownedSubscription, Via, audit,
@@ -138,7 +139,7 @@ impl Reconciliation {
             changes: SortedMap::default(),
             reports: Vec::new(),
         };
-        let next = reconciliation.progressed(Ok(SyncProgress::Call(calls)));
+        let next = reconciliation.progressed(state, Ok(SyncProgress::Call(calls)));
         Ok((reconciliation, next))
     }
 
@@ -162,14 +163,18 @@ impl Reconciliation {
             let first = self.changes.remove(&subject).map_or(change.from, |earlier| earlier.from);
             self.changes.insert(subject, RecordChange { from: first, ..change });
         }
-        self.progressed(progress)
+        self.progressed(state, progress)
     }
 
-    fn progressed(&mut self, progress: Result<SyncProgress, SyncError>) -> ReconciliationStep {
+    fn progressed(
+        &mut self,
+        state: &SyncState,
+        progress: Result<SyncProgress, SyncError>,
+    ) -> ReconciliationStep {
         let calls = match progress {
             Ok(SyncProgress::Call(calls)) => calls,
-            Ok(SyncProgress::Done) => return self.conclude(None),
-            Err(error) => return self.conclude(Some(&error)),
+            Ok(SyncProgress::Done) => return self.conclude(state, None),
+            Err(error) => return self.conclude(state, Some(&error)),
         };
         let mut started_calls = Vec::with_capacity(calls.len());
         for (id, callout) in calls {
@@ -183,17 +188,21 @@ impl Reconciliation {
         // writes.
         if self.ended >= self.started.len() {
             let error = self.sync.error();
-            return self.conclude(error.as_ref());
+            return self.conclude(state, error.as_ref());
         }
         ReconciliationStep::Call(started_calls)
     }
 
-    fn conclude(&mut self, error: Option<&SyncError>) -> ReconciliationStep {
+    fn conclude(&mut self, state: &SyncState, error: Option<&SyncError>) -> ReconciliationStep {
         let mut reports = std::mem::take(&mut self.reports);
         match error {
             Some(error) => {
                 reports.extend(audit::alarms(&self.sync.findings, None));
-                reports.push(audit::sync_failed(error, None));
+                let failed = FailedTrigger::new(
+                    &self.sync.trigger,
+                    self.sync.subjects.first().map(|subject| &subject.subject),
+                );
+                reports.push(audit::sync_failed(error, &state.settings, &failed));
             }
             None => reports.extend(audit::ending_alarms(&self.sync)),
         }

@@ -4,6 +4,7 @@ use super::code::BillingCode;
 use crate::alarm::{Alarm, AlarmCode};
 use crate::auth::AuthError;
 use crate::auth::token::TokenCode;
+use crate::config::SyncSettings;
 use crate::ids::Subject;
 use crate::problem::Problem;
 use crate::report::Report;
@@ -190,17 +191,15 @@ impl BillingError {
     }
 
     /// Returns the alarm about a failure that an operator should look at.
-    pub(super) fn alarm(&self, subject: Option<&Subject>) -> Option<Report> {
+    pub(super) fn alarm(&self, settings: &SyncSettings, subject: Option<&Subject>) -> Option<Report> {
         let alarm = match self {
-            BillingError::Service(error) | BillingError::ObjectMissing(error) if error.needs_operator() => {
-                Alarm::error(error.alarm_code(), error.to_string())
-            }
-            BillingError::Service(error) | BillingError::ObjectMissing(error) => {
-                Alarm::warning(error.alarm_code(), error.to_string())
-            }
+            BillingError::Service(error) | BillingError::ObjectMissing(error) => error.alarm(settings),
             BillingError::SubjectMissing => {
-                let detail = "Clerk does not have the user or organization of a valid session token: check that \
-                              CLERK_SECRET_KEY belongs to the instance that issues the tokens";
+                let detail = format!(
+                    "Clerk does not have the user or organization of a valid session token: put a key of the instance that \
+                     issues the tokens into {}",
+                    settings.clerk.key_location()
+                );
                 Alarm::error(AlarmCode::SubjectMissing, detail)
             }
             BillingError::Internal => {
@@ -268,7 +267,9 @@ fn with_url(problem: Problem, url: Option<String>) -> Problem {
 /// Returns the code of the response if Stripe or Clerk did not do what was requested.
 fn service_code(error: &SyncError) -> BillingCode {
     match error {
-        SyncError::Credentials { .. } | SyncError::Forbidden { .. } => BillingCode::BadCredentials,
+        SyncError::KeyRefused { .. } | SyncError::ObjectUnknown { .. } | SyncError::Forbidden { .. } => {
+            BillingCode::BadCredentials
+        }
         SyncError::Refused { .. } | SyncError::TooMany | SyncError::Unmapped => BillingCode::UpstreamRefused,
         SyncError::Transient { .. }
         | SyncError::OutOfTime

@@ -68,7 +68,9 @@ mod tests {
                 assert_eq!(name(response_count(endpoint, &response)), want);
             }
         }
-        let failed = SYNC.callout_failed(&SyncError::Credentials { service: Service::Clerk }).unwrap();
+        let failed = SYNC
+            .callout_failed(&SyncError::KeyRefused { service: Service::Clerk, why: String::new() })
+            .unwrap();
         assert_eq!(name(failed), "tollgate.billing.callouts_failed.clerk");
         assert_eq!(definitions.len(), EndpointKind::ALL.len() * RESULTS + 4);
     }

@@ -317,7 +317,7 @@ impl BillingRequest {
         let mut reply = match result {
             Ok(response) => response.into_reply(details),
             Err(error) => {
-                self.reports.extend(error.alarm(self.subject.as_ref()));
+                self.reports.extend(error.alarm(&worker.sync.settings, self.subject.as_ref()));
                 let mut reply = Reply::from(error.problem());
                 reply.headers.push(("cache-control", "no-store".to_owned()));
                 reply

@@ -14,6 +14,7 @@ use crate::ids::{CustomerId, EventId, Subject};
 use crate::machine::{Action, CallId, Input};
 use crate::report::Report;
 use crate::sorted::{SortedMap, SortedSet};
+use crate::sync::audit::FailedTrigger;
 use crate::sync::{Deadline, ReadRecord, SyncError, SyncState, audit};
 use crate::time::Micros;
 
@@ -139,16 +140,17 @@ impl SubjectCancellation {
         };
         let calls = self.start(state, now, next);
         if self.outstanding.is_empty() {
-            return CancellationStep::Ended(Box::new(self.end()));
+            return CancellationStep::Ended(Box::new(self.end(state)));
         }
         let action = if calls.is_empty() { Action::Wait } else { Action::Call(calls) };
         CancellationStep::Continue(action, std::mem::take(&mut self.reports))
     }
 
-    fn end(&mut self) -> CancellationEnd {
+    fn end(&mut self, state: &SyncState) -> CancellationEnd {
         let result = match self.error.take() {
             Some(error) => {
-                self.alarm(audit::sync_failed(&error, Some(&self.deletion.event)));
+                let failed = FailedTrigger::of_deletion(&self.deletion.event, &self.deletion.subject);
+                self.alarm(audit::sync_failed(&error, &state.settings, &failed));
                 Err(error)
             }
             None if self.subject_exists => Ok(CancellationResult::SubjectExists),

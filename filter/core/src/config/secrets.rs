@@ -142,7 +142,7 @@ impl Secrets<'_> {
 
     /// Returns the API key in the first of these variables that is set.
     fn api_key(self, variables: &[ApiKeyVariable], listed: &[ApiKeyVariable]) -> Checked<Option<Secret>> {
-        let mut found: Option<(&str, Secret)> = None;
+        let mut found: Option<(&'static str, Secret)> = None;
         for variable in variables.iter().map(|variable| variable.name()) {
             let Some(value) = self.optional(variable, variable)? else { continue };
             let flaw = |problem: &str, cure: &str| ConfigError::new(variable, problem, cure);
@@ -169,7 +169,7 @@ impl Secrets<'_> {
                 let cure = "set it for Envoy, or remove it from this list if the API's cluster adds the key";
                 Err(ConfigError::new("environment", problem, cure))
             }
-            (found, _) => Ok(found.map(|(_, secret)| secret)),
+            (found, _) => Ok(found.map(|(variable, secret)| secret.held_by(variable))),
         }
     }
 

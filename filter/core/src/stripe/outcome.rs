@@ -111,9 +111,7 @@ impl<T> StripeResponse<T> {
     #[must_use]
     pub(crate) fn with_other_mode_missing(self) -> Self {
         match self {
-            StripeResponse::Unauthorized(error) if error.code == "resource_missing" => {
-                StripeResponse::Missing
-            }
+            StripeResponse::Unauthorized(error) if error.is_resource_missing() => StripeResponse::Missing,
             response => response,
         }
     }
@@ -128,7 +126,7 @@ impl<T> StripeResponse<T> {
                 _ => StripeResponse::Transient(TransientError::Foreign(status)),
             };
         };
-        let missing = error.code == "resource_missing";
+        let missing = error.is_resource_missing();
         match (status, headers.get("stripe-should-retry")) {
             // The key belongs to the other mode, so the response says nothing about the object.
             (400..=499, _) if missing && other_mode => StripeResponse::Unauthorized(error),
@@ -169,6 +167,11 @@ const PERMISSIONS_MAX: usize = 8;
 const PERMISSION_BYTES_MAX: usize = 64;
 
 impl StripeApiError {
+    /// Returns whether the key's account and mode do not have the requested object.
+    pub(crate) fn is_resource_missing(&self) -> bool {
+        self.code == "resource_missing"
+    }
+
     fn is_missing_permission(&self) -> bool {
         self.code.starts_with(MISSING_PERMISSION.0) || self.message.contains(MISSING_PERMISSION.1)
     }

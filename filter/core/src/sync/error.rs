@@ -1,8 +1,10 @@
 //! Errors that end a sync, grouped by who can fix them.
 
-use crate::alarm::AlarmCode;
+use crate::alarm::{Alarm, AlarmCode};
 use crate::clerk::api::ClerkApiError;
+use crate::config::SyncSettings;
 use crate::stripe::outcome::MissingPermission;
+use std::fmt;
 
 /// The service that a callout went to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,14 +35,26 @@ pub(crate) enum SyncError {
         /// The cause in a few words.
         why: String,
     },
-    /// The API key is wrong, revoked, or lacks access.
-    #[error("{} rejects the API key or does not know an object that it should: check that the key belongs to the right account and mode", .service.name())]
-    Credentials {
+    /// The service rejects the API key.
+    #[error("{} rejects the API key: {why}", .service.name())]
+    KeyRefused {
         /// The service that failed.
         service: Service,
+        /// The service's error.
+        why: String,
+    },
+    /// Stripe does not have an object in the account and mode of the API key, although an event or Clerk's
+    /// record names it. Stripe keeps customers and subscriptions forever, so the API key must belong to
+    /// another account or mode, and its responses must not change any plan.
+    #[error("Stripe does not have {} in the account and mode of the API key{}", named(.object), found_in_other_mode(.why))]
+    ObjectUnknown {
+        /// The object's id, if it is known.
+        object: Option<String>,
+        /// Stripe's error, if it says that the object is of the other mode.
+        why: Option<String>,
     },
     /// The restricted key of Stripe lacks a permission.
-    #[error("Stripe refuses {endpoint} to the API key: {}", cure(.missing))]
+    #[error("Stripe refuses {endpoint} to the API key: {}", missing_permission(.missing))]
     Forbidden {
         /// The endpoint, as Stripe's API reference names it.
         endpoint: &'static str,
@@ -75,8 +89,16 @@ pub(crate) enum SyncError {
     TooMany,
 }
 
+fn named(object: &Option<String>) -> &str {
+    object.as_deref().unwrap_or("an object")
+}
+
+fn found_in_other_mode(why: &Option<String>) -> String {
+    why.as_ref().map(|why| format!(": {why}")).unwrap_or_default()
+}
+
 /// Returns instructions for granting the missing permission.
-fn cure(missing: &MissingPermission) -> String {
+fn missing_permission(missing: &MissingPermission) -> String {
     match missing.permissions.as_slice() {
         [] => format!("give the restricted key the missing permission; Stripe says: {}", missing.error),
         permissions => format!("give the restricted key the permission {}", permissions.join(" or ")),
@@ -93,7 +115,9 @@ impl SyncError {
     pub(crate) fn alarm_code(&self) -> AlarmCode {
         match self {
             SyncError::Transient { .. } => AlarmCode::UpstreamUnavailable,
-            SyncError::Credentials { .. } | SyncError::Forbidden { .. } => AlarmCode::BadCredentials,
+            SyncError::KeyRefused { .. } | SyncError::ObjectUnknown { .. } | SyncError::Forbidden { .. } => {
+                AlarmCode::BadCredentials
+            }
             SyncError::Refused { .. } => AlarmCode::UpstreamRefused,
             SyncError::OutOfTime => AlarmCode::OutOfTime,
             SyncError::Unsettled => AlarmCode::Unsettled,
@@ -107,10 +131,45 @@ impl SyncError {
     pub(crate) fn service(&self) -> Option<Service> {
         match self {
             SyncError::Transient { service, .. }
-            | SyncError::Credentials { service }
+            | SyncError::KeyRefused { service, .. }
             | SyncError::Refused { service, .. } => Some(*service),
-            SyncError::Forbidden { .. } => Some(Service::Stripe),
+            SyncError::Forbidden { .. } | SyncError::ObjectUnknown { .. } => Some(Service::Stripe),
             _ => None,
+        }
+    }
+
+    /// Returns what is wrong with the API key, as the alarm `bad_credentials` names it.
+    fn key_error(&self) -> Option<&'static str> {
+        match self {
+            SyncError::KeyRefused { .. } => Some("key_refused"),
+            SyncError::ObjectUnknown { .. } => Some("object_unknown"),
+            SyncError::Forbidden { .. } => Some("permission_missing"),
+            _ => None,
+        }
+    }
+
+    /// Returns the alarm, with the location of the API key if that is at fault.
+    pub(crate) fn alarm(&self, settings: &SyncSettings) -> Alarm {
+        let new = if self.needs_operator() { Alarm::error } else { Alarm::warning };
+        let (Some(cause), Some(service)) = (self.key_error(), self.service()) else {
+            return new(self.alarm_code(), self.to_string());
+        };
+        let location = match service {
+            Service::Stripe => settings.stripe.key_location(),
+            Service::Clerk => settings.clerk.key_location(),
+        };
+        let cure = match self {
+            SyncError::ObjectUnknown { .. } => {
+                format!("put a key of the account and mode that sends the events into {location}")
+            }
+            SyncError::Forbidden { .. } => format!("change the permissions of the key in {location}"),
+            _ => format!("put a valid key of {} into {location}", service.name()),
+        };
+        let alarm = new(self.alarm_code(), format!("{self}; {cure}")).with("cause", cause);
+        let alarm = alarm.with("key_location", location).with("cure", cure);
+        match self {
+            SyncError::ObjectUnknown { object: Some(object), .. } => alarm.object(object),
+            _ => alarm,
         }
     }
 
@@ -118,7 +177,10 @@ impl SyncError {
     pub(crate) fn is_refusal(&self) -> bool {
         matches!(
             self,
-            SyncError::Credentials { .. } | SyncError::Forbidden { .. } | SyncError::Refused { .. }
+            SyncError::KeyRefused { .. }
+                | SyncError::ObjectUnknown { .. }
+                | SyncError::Forbidden { .. }
+                | SyncError::Refused { .. }
         )
     }
 
@@ -129,11 +191,28 @@ impl SyncError {
 }
 
 impl SyncError {
+    /// Creates the error that Stripe does not have an object.
+    pub(crate) fn unknown(object: &impl fmt::Display) -> Self {
+        SyncError::ObjectUnknown { object: Some(object.to_string()), why: None }
+    }
+
+    /// Names the object of an [`ObjectUnknown`](SyncError::ObjectUnknown).
+    pub(crate) fn about(self, object: &impl fmt::Display) -> Self {
+        match self {
+            SyncError::ObjectUnknown { why, .. } => {
+                SyncError::ObjectUnknown { object: Some(object.to_string()), why }
+            }
+            error => error,
+        }
+    }
+
     /// Converts an error of Clerk's API.
     pub(crate) fn from_clerk(error: &ClerkApiError) -> Self {
         let (service, why) = (Service::Clerk, error.to_string());
         match error {
-            ClerkApiError::Credentials { .. } => SyncError::Credentials { service },
+            ClerkApiError::Credentials { status } => {
+                SyncError::KeyRefused { service, why: format!("status {status}") }
+            }
             ClerkApiError::Refused { .. } | ClerkApiError::Gone => SyncError::Refused { service, why },
             ClerkApiError::RateLimited { .. }
             | ClerkApiError::Down { .. }

@@ -9,7 +9,7 @@
 //! Subjects are marked only if billing endpoints are configured: their caches drop subjects that are marked
 //! as changed.
 
-use super::audit::{self, AuditRecorder, RecorderProgress};
+use super::audit::{self, AuditRecorder, FailedTrigger, RecorderProgress};
 use super::changed_subjects::ChangedSubject;
 use super::deadline::Deadline;
 use super::engine::{PlanSync, SyncProgress, SyncResult};
@@ -153,7 +153,7 @@ impl RecordedSync {
                 return self.mark_changed(state, end);
             }
             (None, Err(error)) => {
-                let end = self.failed(error);
+                let end = self.failed(state, error);
                 return self.mark_changed(state, end);
             }
         };
@@ -168,10 +168,11 @@ impl RecordedSync {
         self.ended(Ok(self.sync.result()), has_alarms)
     }
 
-    fn failed(&mut self, error: SyncError) -> Box<SyncEnd> {
-        let event = self.sync.trigger.event.as_ref();
-        self.reports.extend(audit::alarms(&self.sync.findings, event));
-        self.reports.push(audit::sync_failed(&error, event));
+    fn failed(&mut self, state: &SyncState, error: SyncError) -> Box<SyncEnd> {
+        let trigger = &self.sync.trigger;
+        self.reports.extend(audit::alarms(&self.sync.findings, trigger.event.as_ref()));
+        let failed = FailedTrigger::new(trigger, self.sync.subjects.first().map(|subject| &subject.subject));
+        self.reports.push(audit::sync_failed(&error, &state.settings, &failed));
         self.ended(Err(error), true)
     }
 

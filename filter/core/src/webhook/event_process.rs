@@ -7,6 +7,7 @@ use crate::cancellation::{CancellationEnd, CancellationStep, Deletion, SubjectCa
 use crate::ids::{EventId, Subject};
 use crate::machine::{Action, Input};
 use crate::report::Report;
+use crate::sync::audit::FailedTrigger;
 use crate::sync::{
     Deadline, RecordedSync, SyncEnd, SyncError, SyncState, SyncStep, Trigger, UnownedSubscription, audit,
 };
@@ -78,6 +79,10 @@ impl EventProcess {
         cause: EventCause,
     ) -> Result<(Self, Action), (SyncError, Vec<Report>)> {
         let deadline = Deadline::new(now, PROCESSING_TIME_MAX);
+        let failed = match &cause {
+            EventCause::Sync(trigger) => FailedTrigger::new(trigger, None),
+            EventCause::Deletion(deletion) => FailedTrigger::of_deletion(event, &deletion.subject),
+        };
         let begun = match cause {
             EventCause::Sync(trigger) => RecordedSync::begin(state, now, *trigger, deadline)
                 .map(|(sync, action)| (EventProcess::Sync(Box::new(sync)), action)),
@@ -85,7 +90,7 @@ impl EventProcess {
                 .map(|(cancellation, action)| (EventProcess::Cancellation(Box::new(cancellation)), action)),
         };
         begun.map_err(|error| {
-            let mut reports = vec![audit::sync_failed(&error, Some(event))];
+            let mut reports = vec![audit::sync_failed(&error, &state.settings, &failed)];
             reports.extend(metrics::SYNC.callout_failed(&error));
             (error, reports)
         })

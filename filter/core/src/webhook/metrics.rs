@@ -55,13 +55,13 @@ mod tests {
         }
         assert_eq!(name(result_count(DeliveryResult::TooLarge)), "tollgate.webhook.result.too_large");
         for (service, want) in [(Service::Stripe, "stripe"), (Service::Clerk, "clerk")] {
-            let failed = SYNC.callout_failed(&SyncError::Credentials { service }).unwrap();
+            let failed = SYNC.callout_failed(&SyncError::KeyRefused { service, why: String::new() }).unwrap();
             assert_eq!(name(failed), format!("tollgate.webhook.callouts_failed.{want}"));
         }
         assert_eq!(SYNC.callout_failed(&SyncError::OutOfTime), None);
         let end = SyncEnd {
             started_at: Micros::from_secs(1),
-            result: Err(SyncError::Credentials { service: Service::Clerk }),
+            result: Err(SyncError::KeyRefused { service: Service::Clerk, why: String::new() }),
             subject: None,
             plan: None,
             changed: false,

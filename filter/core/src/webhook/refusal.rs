@@ -55,7 +55,8 @@ pub(super) fn overloaded<S>(worker: &mut WebhookWorker<S>, now: Micros) -> (Prob
 pub(super) fn failed(error: &SyncError, event: &EventId) -> Problem {
     // 500 if an operator must act, so that the failure stands out in the sender's dashboard.
     let status = match error {
-        SyncError::Credentials { .. }
+        SyncError::KeyRefused { .. }
+        | SyncError::ObjectUnknown { .. }
         | SyncError::Forbidden { .. }
         | SyncError::Refused { .. }
         | SyncError::TooMany => 500,

@@ -116,6 +116,7 @@ fn an_api_key_that_the_document_lists_must_be_set() {
         "{missing}"
     );
     let either = Secrets::From(&set(&[("STRIPE_API_KEY", "sk_x")])).stripe_key(&listed).unwrap();
+    assert_eq!(either.as_ref().and_then(|key| key.variable()), Some("STRIPE_API_KEY"), "alarms name it");
     assert!(either.is_some(), "one of Stripe's two names is enough");
     assert!(Secrets::From(&set(&[])).clerk_key(&listed).unwrap().is_none(), "Clerk's key is not listed");
     assert!(Secrets::NotRead.stripe_key(&listed).unwrap().is_none());

@@ -49,10 +49,6 @@ pub(crate) trait ApiRequest {
     fn read(&self, settings: &SyncSettings, outcome: &Outcome<'_>) -> Result<Self::Response, SyncError>;
 }
 
-/// The error if Stripe does not have the object of an event. Stripe keeps customers and subscriptions
-/// forever, so the API key must belong to another account, and its responses must not change any plan.
-const OTHER_ACCOUNT: SyncError = SyncError::Credentials { service: Service::Stripe };
-
 /// Reads Stripe's response; `None` if Stripe does not have the object.
 fn stripe_response<T>(
     endpoint: &'static str,
@@ -70,7 +66,12 @@ pub(crate) fn object_in<T>(
     match response {
         StripeResponse::Done(found) => Ok(Some(found)),
         StripeResponse::Missing => Ok(None),
-        StripeResponse::Unauthorized(_) => Err(SyncError::Credentials { service: Service::Stripe }),
+        StripeResponse::Unauthorized(error) if error.is_resource_missing() => {
+            Err(SyncError::ObjectUnknown { object: None, why: Some(error.to_string()) })
+        }
+        StripeResponse::Unauthorized(error) => {
+            Err(SyncError::KeyRefused { service: Service::Stripe, why: error.to_string() })
+        }
         StripeResponse::Forbidden(missing) => {
             Err(SyncError::Forbidden { endpoint, missing: Box::new(missing) })
         }

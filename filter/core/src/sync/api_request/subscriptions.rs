@@ -1,6 +1,6 @@
 //! Requests for subscriptions and their customers.
 
-use super::{ApiRequest, OTHER_ACCOUNT, object_in, stripe_response};
+use super::{ApiRequest, object_in, stripe_response};
 use crate::config::SyncSettings;
 use crate::http::{Callout, Outcome};
 use crate::ids::{CustomerId, SubscriptionId};
@@ -48,7 +48,8 @@ impl ApiRequest for RetrieveSubscription {
                 None => SubscriptionResponse::Skipped(page.skipped),
             })
         };
-        stripe_response(RETRIEVE, outcome, parse)?.ok_or(OTHER_ACCOUNT)
+        let response = stripe_response(RETRIEVE, outcome, parse).map_err(|error| error.about(&self.0))?;
+        response.ok_or_else(|| SyncError::unknown(&self.0))
     }
 }
 
@@ -101,7 +102,8 @@ impl ApiRequest for RetrieveCustomer {
 
     fn read(&self, _: &SyncSettings, outcome: &Outcome<'_>) -> Result<(), SyncError> {
         let parse = |body: &[u8]| Customer::parse(body).map(|_| ());
-        stripe_response("GET /v1/customers/:id", outcome, parse)?.ok_or(OTHER_ACCOUNT)
+        let response = stripe_response("GET /v1/customers/:id", outcome, parse);
+        response.map_err(|error| error.about(&self.0))?.ok_or_else(|| SyncError::unknown(&self.0))
     }
 }
 

@@ -1,11 +1,13 @@
 //! Alarms for the operator: problems that a sync has found, and errors that ended one.
 
 use crate::alarm::{Alarm, AlarmCode};
-use crate::ids::{EventId, SubscriptionId};
+use crate::config::SyncSettings;
+use crate::ids::{EventId, Subject, SubscriptionId};
 use crate::report::Report;
 use crate::sync::engine::{PlanSync, SyncResult};
 use crate::sync::error::SyncError;
 use crate::sync::findings::{SyncFindings, shortened};
+use crate::sync::trigger::{Trigger, TriggerObject};
 use std::fmt;
 
 fn alarm(code: AlarmCode, event: Option<&EventId>, subject: Option<&str>, detail: &str) -> Report {
@@ -165,10 +167,38 @@ pub(crate) fn ending_alarms(sync: &PlanSync) -> Vec<Report> {
     lines
 }
 
-/// Returns the alarm about an error that ended a sync.
-pub(crate) fn sync_failed(error: &SyncError, event: Option<&EventId>) -> Report {
-    let (code, detail) = (error.alarm_code(), error.to_string());
-    let alarm =
-        if error.needs_operator() { Alarm::error(code, detail) } else { Alarm::warning(code, detail) };
-    alarm.event(event.map(EventId::as_str)).into()
+/// Returns the alarm about an error that ended a sync of this trigger.
+pub(crate) fn sync_failed(error: &SyncError, settings: &SyncSettings, trigger: &FailedTrigger) -> Report {
+    let alarm = error.alarm(settings).event(trigger.event.as_ref().map(EventId::as_str));
+    let alarm = alarm.subject(trigger.subject.as_ref().map(Subject::as_str));
+    match &trigger.object {
+        Some(object) => alarm.object_if_absent(object).into(),
+        None => alarm.into(),
+    }
+}
+
+/// What the sync was about that an error ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct FailedTrigger {
+    event: Option<EventId>,
+    subject: Option<Subject>,
+    object: Option<String>,
+}
+
+impl FailedTrigger {
+    /// Creates it from the trigger of a sync. `subject` is the first subject that was found, if any.
+    pub(crate) fn new(trigger: &Trigger, subject: Option<&Subject>) -> Self {
+        let object = match &trigger.object {
+            TriggerObject::Subscription(id) => Some(id.as_str().to_owned()),
+            TriggerObject::Customer(id) => Some(id.as_str().to_owned()),
+            TriggerObject::Subjects(_) => None,
+        };
+        let named = trigger.named.first().map(|named| &named.subject);
+        FailedTrigger { event: trigger.event.clone(), subject: subject.or(named).cloned(), object }
+    }
+
+    /// Creates it for an event about a subject that was deleted at Clerk.
+    pub(crate) fn of_deletion(event: &EventId, subject: &Subject) -> Self {
+        FailedTrigger { event: Some(event.clone()), subject: Some(subject.clone()), object: None }
+    }
 }

@@ -1,4 +1,5 @@
-//! A restricted Stripe key that lacks a permission: the alarm names the permission, and the rest works.
+//! A key that is refused, belongs to another account or mode, or lacks a permission: the alarm tells which, and
+//! where the key is.
 
 use crate::harness::{Delivered, FakeResponse, Model, is_to};
 use tollgate_core::http::Callout;
@@ -25,6 +26,62 @@ fn buy(model: &mut Model) -> usize {
 fn details<'a>(delivered: &'a Delivered, code: &str) -> Vec<&'a str> {
     let alarms = delivered.lines.iter().filter(|line| line["alarm"] == code);
     alarms.map(|line| line["detail"].as_str().unwrap()).collect()
+}
+
+fn fails(callout: &Callout, path: &str, status: u16, error: &str) -> Option<CalloutResult> {
+    let body = format!(r#"{{"error":{{"type":"invalid_request_error",{error}}}}}"#);
+    is_to(callout, "GET", path).then(|| FakeResponse::new(status, body).into())
+}
+
+const UNKNOWN: &str = r#""code":"resource_missing","message":"No such subscription: 'sub_1'""#;
+
+#[test]
+fn the_alarm_tells_what_is_wrong_with_the_key_and_where_it_is() {
+    type Fail = fn(&Callout) -> Option<CalloutResult>;
+    let (stripe, clerk) =
+        ("the environment variable STRIPE_API_KEY", "the environment variable CLERK_SECRET_KEY");
+    let cases: [(Fail, &str, &str, &str); 5] = [
+        (
+            |c| fails(c, "/v1/subscriptions/", 401, r#""message":"Invalid API Key provided: sk_test_*wxyz""#),
+            "key_refused",
+            stripe,
+            "Invalid API Key provided",
+        ),
+        (|c| fails(c, "/v1/subscriptions/", 404, UNKNOWN), "object_unknown", stripe, "does not have sub_1"),
+        (
+            |c| {
+                let other = UNKNOWN.replace(
+                    "'sub_1'",
+                    "'sub_1'; a similar object exists in test mode, but a live mode key was used",
+                );
+                fails(c, "/v1/subscriptions/", 404, &other)
+            },
+            "object_unknown",
+            stripe,
+            "a similar object exists in test mode",
+        ),
+        (
+            |c| refuses(c, "GET", "/v1/subscriptions", "rak_subscription_read"),
+            "permission_missing",
+            stripe,
+            "rak_subscription_read",
+        ),
+        (|c| fails(c, "/users", 401, ""), "key_refused", clerk, "status 401"),
+    ];
+    for (fails, cause, location, detail) in cases {
+        let mut model = Model::new();
+        let event = buy(&mut model);
+        model.fails = fails;
+        let delivered = model.deliver(event);
+        assert_eq!(delivered.response(), (500, "bad_credentials"), "{cause}");
+        let alarm = delivered.lines.iter().find(|line| line["alarm"] == "bad_credentials").unwrap();
+        let members =
+            ["cause", "key_location", "subject", "object"].map(|name| alarm[name].as_str().unwrap());
+        assert_eq!(members, [cause, location, "user_1", "sub_1"]);
+        let text = alarm["detail"].as_str().unwrap();
+        assert!(text.contains(detail) && text.ends_with(alarm["cure"].as_str().unwrap()), "{alarm}");
+        assert!(text.ends_with(location) && !text.contains("wxyz"), "{alarm}");
+    }
 }
 
 #[test]
