@@ -4,104 +4,84 @@
 //! This file defines all codes. `docs/alarms.md` has the meaning and the cure of each, and a test compares
 //! the two.
 
+use crate::codes::codes;
 use crate::report::{Level, Report};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Value;
 use std::fmt;
 
-/// Defines the codes and their strings in the log.
-macro_rules! codes {
-    ($($code:ident => $word:literal,)*) => {
-        /// The code of an alarm, by which programs distinguish alarms.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        #[allow(missing_docs, reason = "docs/alarms.md has the meaning and the cure of each")]
-        pub enum AlarmCode {
-            $($code,)*
-        }
-
-        impl AlarmCode {
-            /// All codes.
-            pub const ALL: &[AlarmCode] = &[$(AlarmCode::$code),*];
-
-            /// Returns the code's string in the log.
-            pub fn as_str(self) -> &'static str {
-                match self {
-                    $(AlarmCode::$code => $word,)*
-                }
-            }
-        }
-    };
-}
-
 codes! {
-    // Deliveries.
-    MissingSignature => "missing_signature",
-    MalformedSignature => "malformed_signature",
-    TimestampOutsideTolerance => "timestamp_outside_tolerance",
-    SignatureMismatch => "signature_mismatch",
-    DeliveriesOverloaded => "deliveries_overloaded",
-    WrongMode => "wrong_mode",
-    WrongInstance => "wrong_instance",
-    ConnectedAccount => "connected_account",
-    // Findings of a sync.
-    UnknownIds => "unknown_ids",
-    InvalidSubjectId => "invalid_subject_id",
-    NoSubject => "no_subject",
-    SubjectGone => "subject_gone",
-    OwnersDisagree => "owners_disagree",
-    NoteRefused => "note_refused",
-    SessionsRefused => "sessions_refused",
-    SessionsUnread => "sessions_unread",
-    UnreadableSession => "unreadable_session",
-    TooManyCustomers => "too_many_customers",
-    TooManySubjects => "too_many_subjects",
-    TooManySubscriptions => "too_many_subscriptions",
-    UnreadableSubscription => "unreadable_subscription",
-    RecordedSubscriptionUnknown => "recorded_subscription_unknown",
-    UnreadPlanSource => "unread_plan_source",
-    // Resolution of subscriptions to a plan.
-    UnmappedPrice => "unmapped_price",
-    UnknownPlan => "unknown_plan",
-    MisspelledName => "misspelled_name",
-    UnknownStatus => "unknown_status",
-    NoGraceStart => "no_grace_start",
-    ItemsCut => "items_cut",
-    UnreadablePart => "unreadable_part",
-    // Deleted users and organizations.
-    DeletedSubjectExists => "deleted_subject_exists",
-    DeletedSubjectUnsearched => "deleted_subject_unsearched",
-    DeletedSubjectScheduled => "deleted_subject_scheduled",
-    // Clerk Billing.
-    ClerkBillingOff => "clerk_billing_off",
-    UnmappedClerkPlan => "unmapped_clerk_plan",
-    // Billing.
-    CustomerSearchFailed => "customer_search_failed",
-    DoubleSubscription => "double_subscription",
-    PriceUnavailable => "price_unavailable",
-    PricesStale => "prices_stale",
-    // Failures of a sync.
-    BadCredentials => "bad_credentials",
-    UpstreamUnavailable => "upstream_unavailable",
-    UpstreamRefused => "upstream_refused",
-    OutOfTime => "out_of_time",
-    Unsettled => "unsettled",
-    SubjectMissing => "subject_missing",
-    // Session tokens.
-    TokenRefused => "token_refused",
-    // The gate.
-    PlanUnknown => "plan_unknown",
-    AddressUnknown => "address_unknown",
-    KeysUnavailable => "keys_unavailable",
-    ConfirmFailed => "confirm_failed",
-    StoreUnavailable => "store_unavailable",
-    CountersEvicted => "counters_evicted",
-    CountersUnreadable => "counters_unreadable",
-    // The host.
-    InternalError => "internal_error",
-    ReplyRefused => "reply_refused",
-    ResumeRefused => "resume_refused",
-    ResponseFieldRefused => "response_field_refused",
-    MetricRefused => "metric_refused",
+    /// The code of an alarm, by which programs distinguish alarms.
+    AlarmCode {
+        // Deliveries.
+        MissingSignature => "missing_signature",
+        MalformedSignature => "malformed_signature",
+        TimestampOutsideTolerance => "timestamp_outside_tolerance",
+        SignatureMismatch => "signature_mismatch",
+        DeliveriesOverloaded => "deliveries_overloaded",
+        WrongMode => "wrong_mode",
+        WrongInstance => "wrong_instance",
+        ConnectedAccount => "connected_account",
+        // Findings of a sync.
+        UnknownIds => "unknown_ids",
+        InvalidSubjectId => "invalid_subject_id",
+        NoSubject => "no_subject",
+        SubjectGone => "subject_gone",
+        OwnersDisagree => "owners_disagree",
+        NoteRefused => "note_refused",
+        SessionsRefused => "sessions_refused",
+        SessionsUnread => "sessions_unread",
+        UnreadableSession => "unreadable_session",
+        TooManyCustomers => "too_many_customers",
+        TooManySubjects => "too_many_subjects",
+        TooManySubscriptions => "too_many_subscriptions",
+        UnreadableSubscription => "unreadable_subscription",
+        RecordedSubscriptionUnknown => "recorded_subscription_unknown",
+        UnreadPlanSource => "unread_plan_source",
+        // Resolution of subscriptions to a plan.
+        UnmappedPrice => "unmapped_price",
+        UnknownPlan => "unknown_plan",
+        MisspelledName => "misspelled_name",
+        UnknownStatus => "unknown_status",
+        NoGraceStart => "no_grace_start",
+        ItemsCut => "items_cut",
+        UnreadablePart => "unreadable_part",
+        // Deleted users and organizations.
+        DeletedSubjectExists => "deleted_subject_exists",
+        DeletedSubjectUnsearched => "deleted_subject_unsearched",
+        DeletedSubjectScheduled => "deleted_subject_scheduled",
+        // Clerk Billing.
+        ClerkBillingOff => "clerk_billing_off",
+        UnmappedClerkPlan => "unmapped_clerk_plan",
+        // Billing.
+        CustomerSearchFailed => "customer_search_failed",
+        DoubleSubscription => "double_subscription",
+        PriceUnavailable => "price_unavailable",
+        PricesStale => "prices_stale",
+        // Failures of a sync.
+        BadCredentials => "bad_credentials",
+        UpstreamUnavailable => "upstream_unavailable",
+        UpstreamRefused => "upstream_refused",
+        OutOfTime => "out_of_time",
+        Unsettled => "unsettled",
+        SubjectMissing => "subject_missing",
+        // Session tokens.
+        TokenRefused => "token_refused",
+        // The gate.
+        PlanUnknown => "plan_unknown",
+        AddressUnknown => "address_unknown",
+        KeysUnavailable => "keys_unavailable",
+        ConfirmFailed => "confirm_failed",
+        StoreUnavailable => "store_unavailable",
+        CountersEvicted => "counters_evicted",
+        CountersUnreadable => "counters_unreadable",
+        // The host.
+        InternalError => "internal_error",
+        ReplyRefused => "reply_refused",
+        ResumeRefused => "resume_refused",
+        ResponseFieldRefused => "response_field_refused",
+        MetricRefused => "metric_refused",
+    }
 }
 
 /// A problem that an operator should fix. Its `Display` is its line in the log.

@@ -1,7 +1,83 @@
 //! Refusals as problem details: `application/problem+json` (RFC 9457).
+//!
+//! This file defines the codes of all filters. `docs/alarms.md` has an example of each, and a test compares the two.
 
+use crate::codes::codes;
 use crate::http::Reply;
 use serde::ser::{Serialize, SerializeMap, Serializer};
+
+codes! {
+    /// The code of a refusal, by which programs distinguish refusals.
+    ProblemCode {
+        // Any filter.
+        InternalError => "internal_error",
+        MethodNotAllowed => "method_not_allowed",
+        AmbiguousPath => "ambiguous_path",
+        BodyTooLarge => "body_too_large",
+        // Session tokens, at the gate and the billing endpoints.
+        MissingToken => "missing_token",
+        MalformedToken => "malformed_token",
+        TokenExpired => "token_expired",
+        TokenNotYetValid => "token_not_yet_valid",
+        SignatureMismatch => "signature_mismatch",
+        UnknownKey => "unknown_key",
+        WrongIssuer => "wrong_issuer",
+        UnauthorizedParty => "unauthorized_party",
+        WrongAudience => "wrong_audience",
+        UnsupportedToken => "unsupported_token",
+        SessionPending => "session_pending",
+        KeysUnavailable => "keys_unavailable",
+        // The gate.
+        AmbiguousHost => "ambiguous_host",
+        AmbiguousMethod => "ambiguous_method",
+        NoRule => "no_rule",
+        UnknownRule => "unknown_rule",
+        OrganizationRequired => "organization_required",
+        PlanRequired => "plan_required",
+        FeatureRequired => "feature_required",
+        QuotaExceeded => "quota_exceeded",
+        AddressUnknown => "address_unknown",
+        StoreUnavailable => "store_unavailable",
+        // Webhooks.
+        MissingSignature => "missing_signature",
+        MalformedSignature => "malformed_signature",
+        TimestampOutsideTolerance => "timestamp_outside_tolerance",
+        InvalidPayload => "invalid_payload",
+        DeliveriesOverloaded => "deliveries_overloaded",
+        TooManySubscriptions => "too_many_subscriptions",
+        OutOfTime => "out_of_time",
+        Unsettled => "unsettled",
+        UnmappedPrice => "unmapped_price",
+        SubjectMissing => "subject_missing",
+        // Webhooks and the billing endpoints, about Stripe and Clerk.
+        BadCredentials => "bad_credentials",
+        UpstreamUnavailable => "upstream_unavailable",
+        UpstreamRefused => "upstream_refused",
+        // The billing endpoints.
+        NotFound => "not_found",
+        UnsupportedMediaType => "unsupported_media_type",
+        Overloaded => "overloaded",
+        InvalidRequest => "invalid_request",
+        UrlNotAllowed => "url_not_allowed",
+        TooManyRequests => "too_many_requests",
+        OriginRequired => "origin_required",
+        NotAllowedForOrganization => "not_allowed_for_organization",
+        UnknownPlan => "unknown_plan",
+        UnknownPurchase => "unknown_purchase",
+        PlanNotForSale => "plan_not_for_sale",
+        IntervalRequired => "interval_required",
+        AlreadySubscribed => "already_subscribed",
+        ActionUnavailable => "action_unavailable",
+        NoCustomer => "no_customer",
+        NoSubscription => "no_subscription",
+        NothingToResume => "nothing_to_resume",
+        NoChange => "no_change",
+        ChangePending => "change_pending",
+        PreviewExpired => "preview_expired",
+        PaymentFailed => "payment_failed",
+        PaymentActionRequired => "payment_action_required",
+    }
+}
 
 /// A refusal that a client can read and act on.
 ///
@@ -10,7 +86,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Problem {
     status: u16,
-    code: &'static str,
+    code: ProblemCode,
     detail: String,
     members: Vec<(&'static str, Member)>,
     headers: Vec<(&'static str, String)>,
@@ -18,7 +94,7 @@ pub struct Problem {
 
 impl Problem {
     /// Creates a problem. `detail` is for people, and must not contain a secret.
-    pub fn new(status: u16, code: &'static str, detail: impl Into<String>) -> Self {
+    pub fn new(status: u16, code: ProblemCode, detail: impl Into<String>) -> Self {
         Problem { status, code, detail: detail.into(), members: Vec::new(), headers: Vec::new() }
     }
 
@@ -84,7 +160,7 @@ impl Serialize for Problem {
         let mut body = serializer.serialize_map(None)?;
         body.serialize_entry("title", phrase(self.status))?;
         body.serialize_entry("status", &u64::from(self.status))?;
-        body.serialize_entry("code", self.code)?;
+        body.serialize_entry("code", self.code.as_str())?;
         body.serialize_entry("detail", &self.detail)?;
         for (member, value) in &self.members {
             match value {
@@ -103,7 +179,7 @@ impl From<Problem> for Reply {
         let body = serde_json::to_vec(&problem).unwrap_or_default();
         let mut headers = vec![("content-type", "application/problem+json".to_owned())];
         headers.extend(problem.headers);
-        Reply { status: problem.status, headers, body, details: problem.code, grpc_status: None }
+        Reply { status: problem.status, headers, body, details: problem.code.as_str(), grpc_status: None }
     }
 }
 
@@ -133,8 +209,9 @@ mod tests {
 
     #[test]
     fn a_problem_becomes_a_reply_for_programs_and_people() {
-        let problem =
-            Problem::new(429, "quota_exceeded", "5 a day are used up").with("plan", "free").with("max", 5);
+        let problem = Problem::new(429, ProblemCode::QuotaExceeded, "5 a day are used up")
+            .with("plan", "free")
+            .with("max", 5);
         let reply = Reply::from(problem.header("retry-after", "60"));
         assert_eq!(reply.status, 429);
         assert_eq!(reply.details, "quota_exceeded");

@@ -5,7 +5,7 @@ use crate::host::{HeadersError, Host, HostError, raise};
 use std::fmt;
 use tollgate_core::alarm::{Alarm, AlarmCode};
 use tollgate_core::http::Reply;
-use tollgate_core::problem::Problem;
+use tollgate_core::problem::{Problem, ProblemCode};
 
 /// The reason why a request is refused without a decision of the rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +49,7 @@ impl fmt::Display for UndecidedError {
 pub(crate) fn refuse<H: Host>(host: &mut H, error: UndecidedError) {
     raise_internal_error(host, error);
     let problem =
-        Problem::new(500, AlarmCode::InternalError.as_str(), "the gateway could not decide on this request");
+        Problem::new(500, ProblemCode::InternalError, "the gateway could not decide on this request");
     // If even this fails, the request remains held, which is safe too.
     let _ = host.reply(Reply::from(problem));
 }

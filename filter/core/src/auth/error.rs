@@ -1,7 +1,7 @@
 //! Errors of authentication, and their responses.
 
 use crate::auth::token::TokenError;
-use crate::problem::Problem;
+use crate::problem::{Problem, ProblemCode};
 
 /// An error of a request's authentication.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +20,7 @@ impl AuthError {
     /// Returns the response: 401 for a missing or invalid token, otherwise 503.
     pub(crate) fn problem(self) -> Problem {
         match self {
-            AuthError::Token(error) => Problem::new(401, error.code().as_str(), error.to_string())
+            AuthError::Token(error) => Problem::new(401, error.code().problem(), error.to_string())
                 .header("www-authenticate", challenge(error)),
             AuthError::KeysUnavailable => keys_unavailable(
                 "the keys to verify session tokens with cannot be fetched at the moment; try again",
@@ -38,7 +38,7 @@ impl AuthError {
 }
 
 fn keys_unavailable(detail: &str) -> Problem {
-    Problem::new(503, "keys_unavailable", detail)
+    Problem::new(503, ProblemCode::KeysUnavailable, detail)
 }
 
 /// Returns the value of `www-authenticate` (RFC 6750 §3): only the scheme if the request has no token, also

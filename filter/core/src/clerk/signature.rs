@@ -7,11 +7,11 @@
 //! refused.
 
 use super::signing_key::SigningKey;
-use crate::alarm::AlarmCode;
 use crate::http::HeaderMap;
 use crate::ids::EventId;
 use crate::signing_time::{OutsideTolerance, SigningTime, trim_blanks};
 use crate::time::Micros;
+use crate::unsigned::UnsignedCode;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
@@ -93,12 +93,12 @@ pub enum MalformedSvixFieldError {
 
 impl SvixSignatureError {
     /// Returns the code in the response to the sender.
-    pub fn code(&self) -> AlarmCode {
+    pub fn code(&self) -> UnsignedCode {
         match self {
-            SvixSignatureError::Missing => AlarmCode::MissingSignature,
-            SvixSignatureError::Malformed(_) => AlarmCode::MalformedSignature,
-            SvixSignatureError::OutsideTolerance(_) => AlarmCode::TimestampOutsideTolerance,
-            SvixSignatureError::NoMatch { .. } => AlarmCode::SignatureMismatch,
+            SvixSignatureError::Missing => UnsignedCode::Missing,
+            SvixSignatureError::Malformed(_) => UnsignedCode::Malformed,
+            SvixSignatureError::OutsideTolerance(_) => UnsignedCode::OutsideTolerance,
+            SvixSignatureError::NoMatch { .. } => UnsignedCode::Mismatch,
         }
     }
 }

@@ -23,5 +23,6 @@ mod store;
 mod usage;
 mod worker;
 
+pub use refusal::refusal_codes;
 pub use request::GateRequest;
 pub use worker::{GateError, GateWorker};

@@ -1,9 +1,10 @@
 //! The refusals of the gate, and their responses.
 
 use crate::auth::AuthError;
+use crate::auth::token::TokenCode;
 use crate::gate::client_address::AddressError;
 use crate::gate::metrics::GateDecision;
-use crate::problem::Problem;
+use crate::problem::{Problem, ProblemCode};
 use crate::quota::WindowState;
 use crate::quota::calendar::rfc3339;
 use crate::time::Micros;
@@ -11,6 +12,28 @@ use std::sync::Arc;
 
 /// The methods of the usage path.
 pub(super) const USAGE_METHODS: &str = "GET, HEAD";
+
+/// The codes of refusals at a rule, besides those of tokens.
+pub(super) const RULE_CODES: [ProblemCode; 12] = [
+    ProblemCode::AmbiguousPath,
+    ProblemCode::AmbiguousHost,
+    ProblemCode::AmbiguousMethod,
+    ProblemCode::NoRule,
+    ProblemCode::UnknownRule,
+    ProblemCode::OrganizationRequired,
+    ProblemCode::PlanRequired,
+    ProblemCode::FeatureRequired,
+    ProblemCode::QuotaExceeded,
+    ProblemCode::AddressUnknown,
+    ProblemCode::StoreUnavailable,
+    ProblemCode::KeysUnavailable,
+];
+
+/// Returns all codes of the gate's refusals, for the test of its page.
+pub fn refusal_codes() -> impl Iterator<Item = ProblemCode> {
+    let of_usage_path = [ProblemCode::MethodNotAllowed, ProblemCode::InternalError];
+    RULE_CODES.into_iter().chain(TokenCode::ALL.map(TokenCode::problem)).chain(of_usage_path)
+}
 
 /// The reason of a refusal. Each has one status and one code.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,26 +115,28 @@ impl Refusal {
             Refusal::Auth(error) => error.problem(),
             Refusal::AmbiguousPath => Problem::new(
                 400,
-                "ambiguous_path",
+                ProblemCode::AmbiguousPath,
                 "this path can be read in more than one way: send it in normal form",
             ),
             Refusal::AmbiguousHost => Problem::new(
                 400,
-                "ambiguous_host",
+                ProblemCode::AmbiguousHost,
                 "this host can be read in more than one way: send one host name, with a port at most",
             ),
             Refusal::AmbiguousMethod => Problem::new(
                 400,
-                "ambiguous_method",
+                ProblemCode::AmbiguousMethod,
                 "a header field overrides the method, and another rule applies to that one: send one method",
             ),
-            Refusal::NoRule => Problem::new(403, "no_rule", "nothing is served at this path"),
-            Refusal::UnknownRule => {
-                Problem::new(500, "unknown_rule", "the gateway's route names a rule that is not configured")
-            }
+            Refusal::NoRule => Problem::new(403, ProblemCode::NoRule, "nothing is served at this path"),
+            Refusal::UnknownRule => Problem::new(
+                500,
+                ProblemCode::UnknownRule,
+                "the gateway's route names a rule that is not configured",
+            ),
             Refusal::OrganizationRequired => Problem::new(
                 403,
-                "organization_required",
+                ProblemCode::OrganizationRequired,
                 "select an organization: this resource depends on its plan",
             ),
             Refusal::PlanRequired { plan, required } => {
@@ -119,31 +144,35 @@ impl Refusal {
                     Some(required) => format!("the plan {plan} does not include this; {required} does"),
                     None => format!("the plan {plan} does not include this"),
                 };
-                let problem = Problem::new(plan_required_status, "plan_required", detail);
+                let problem = Problem::new(plan_required_status, ProblemCode::PlanRequired, detail);
                 by_plan(problem, plan, required.as_deref(), upgrade_url)
             }
             Refusal::FeatureRequired { plan, feature, required } => {
                 let detail = format!("the plan {plan} does not have {feature}");
-                let problem = Problem::new(plan_required_status, "feature_required", detail);
+                let problem = Problem::new(plan_required_status, ProblemCode::FeatureRequired, detail);
                 by_plan(problem.with("feature", feature.as_str()), plan, required.as_deref(), upgrade_url)
             }
             Refusal::QuotaExceeded { plan, limit, tightest, reset } => {
                 let detail =
                     format!("the plan {plan} allows {limit} {} a {}", tightest.max, tightest.per.name());
-                let problem = Problem::new(429, "quota_exceeded", detail)
+                let problem = Problem::new(429, ProblemCode::QuotaExceeded, detail)
                     .with("limit", &**limit)
                     .with("max", tightest.max)
                     .with("per", tightest.per.name())
                     .with("reset", rfc3339(*reset));
                 by_plan(problem, plan, None, upgrade_url)
             }
-            Refusal::MethodNotAllowed => Problem::new(405, "method_not_allowed", "usage can only be read")
-                .header("allow", USAGE_METHODS),
-            Refusal::AddressUnknown(_) => {
-                Problem::new(503, "address_unknown", "the gateway cannot determine the client's address")
+            Refusal::MethodNotAllowed => {
+                Problem::new(405, ProblemCode::MethodNotAllowed, "usage can only be read")
+                    .header("allow", USAGE_METHODS)
             }
+            Refusal::AddressUnknown(_) => Problem::new(
+                503,
+                ProblemCode::AddressUnknown,
+                "the gateway cannot determine the client's address",
+            ),
             Refusal::StoreUnavailable => {
-                Problem::new(503, "store_unavailable", "usage could not be counted; try again")
+                Problem::new(503, ProblemCode::StoreUnavailable, "usage could not be counted; try again")
                     .header("retry-after", "1")
             }
         }
@@ -190,6 +219,7 @@ mod tests {
         for (refusal, status, code) in cases {
             let reply = Reply::from(refusal.problem(402, Some("https://x/pricing")));
             assert_eq!((reply.status, reply.details), (status, code));
+            assert!(refusal_codes().any(|listed| listed.as_str() == code), "{code}");
         }
     }
 

@@ -3,10 +3,10 @@
 //! The rules are those of <https://docs.stripe.com/webhooks#verify-manually>, applied strictly: inputs that
 //! the official libraries accept (a timestamp in the future, a sign or spaces in `t`, two `t`) are refused.
 
-use crate::alarm::AlarmCode;
 use crate::http::HeaderMap;
 use crate::signing_time::{OutsideTolerance, SigningTime, trim_blanks};
 use crate::time::Micros;
+use crate::unsigned::UnsignedCode;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use std::time::Duration;
@@ -75,12 +75,12 @@ pub enum MalformedSignatureError {
 
 impl SignatureError {
     /// Returns the code in the response to the sender.
-    pub(crate) fn code(&self) -> AlarmCode {
+    pub(crate) fn code(&self) -> UnsignedCode {
         match self {
-            SignatureError::Missing => AlarmCode::MissingSignature,
-            SignatureError::Malformed(_) => AlarmCode::MalformedSignature,
-            SignatureError::OutsideTolerance(_) => AlarmCode::TimestampOutsideTolerance,
-            SignatureError::NoMatch { .. } => AlarmCode::SignatureMismatch,
+            SignatureError::Missing => UnsignedCode::Missing,
+            SignatureError::Malformed(_) => UnsignedCode::Malformed,
+            SignatureError::OutsideTolerance(_) => UnsignedCode::OutsideTolerance,
+            SignatureError::NoMatch { .. } => UnsignedCode::Mismatch,
         }
     }
 }

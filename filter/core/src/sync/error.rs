@@ -3,6 +3,7 @@
 use crate::alarm::{Alarm, AlarmCode};
 use crate::clerk::api::ClerkApiError;
 use crate::config::SyncSettings;
+use crate::problem::ProblemCode;
 use crate::stripe::outcome::MissingPermission;
 use std::fmt;
 
@@ -106,9 +107,20 @@ fn missing_permission(missing: &MissingPermission) -> String {
 }
 
 impl SyncError {
-    /// Returns the code of the alarm as responses show it.
-    pub(crate) fn code(&self) -> &'static str {
-        self.alarm_code().as_str()
+    /// Returns the code of the response.
+    pub(crate) fn code(&self) -> ProblemCode {
+        match self {
+            SyncError::Transient { .. } => ProblemCode::UpstreamUnavailable,
+            SyncError::KeyRefused { .. } | SyncError::ObjectUnknown { .. } | SyncError::Forbidden { .. } => {
+                ProblemCode::BadCredentials
+            }
+            SyncError::Refused { .. } => ProblemCode::UpstreamRefused,
+            SyncError::OutOfTime => ProblemCode::OutOfTime,
+            SyncError::Unsettled => ProblemCode::Unsettled,
+            SyncError::Unmapped => ProblemCode::UnmappedPrice,
+            SyncError::SubjectMissing => ProblemCode::SubjectMissing,
+            SyncError::TooMany => ProblemCode::TooManySubscriptions,
+        }
     }
 
     /// Returns the code of the alarm.

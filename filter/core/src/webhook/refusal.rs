@@ -4,7 +4,7 @@ use super::source::{EventRejection, EventSource};
 use super::worker::WebhookWorker;
 use crate::alarm::{Alarm, AlarmCode};
 use crate::ids::EventId;
-use crate::problem::Problem;
+use crate::problem::{Problem, ProblemCode};
 use crate::report::Report;
 use crate::sync::SyncError;
 use crate::time::Micros;
@@ -15,11 +15,8 @@ const RETRY_AFTER_S: &str = "30";
 
 /// Returns the response to a body that exceeds the configured maximum.
 pub(super) fn too_large(body_bytes_max: usize) -> Problem {
-    Problem::new(413, "body_too_large", format!("an event is at most {body_bytes_max} bytes long"))
+    Problem::new(413, ProblemCode::BodyTooLarge, format!("an event is at most {body_bytes_max} bytes long"))
 }
-
-/// The code of a problem about a body that is not an event of the source.
-const INVALID_PAYLOAD: &str = "invalid_payload";
 
 /// Returns the response to a request that is not a valid event of the source, and an alarm at most once a
 /// minute.
@@ -29,11 +26,13 @@ pub(super) fn rejected<S: EventSource>(
     rejection: EventRejection,
 ) -> (Problem, Option<Report>) {
     match rejection {
-        EventRejection::Unreadable { detail } => (Problem::new(400, INVALID_PAYLOAD, detail), None),
+        EventRejection::Unreadable { detail } => {
+            (Problem::new(400, ProblemCode::InvalidPayload, detail), None)
+        }
         EventRejection::Unsigned { code, cause } => {
             let line = worker.refusal_logged.is_due(now);
-            let line = line.then(|| Alarm::warning(code, cause).into());
-            (Problem::new(400, code.as_str(), S::LABELS.unsigned), line)
+            let line = line.then(|| Alarm::warning(code.alarm(), cause).into());
+            (Problem::new(400, code.problem(), S::LABELS.unsigned), line)
         }
     }
 }
@@ -46,7 +45,7 @@ pub(super) fn overloaded<S>(worker: &mut WebhookWorker<S>, now: Micros) -> (Prob
         Alarm::warning(AlarmCode::DeliveriesOverloaded, detail).into()
     });
     let detail = "the gateway is processing too many deliveries; retry later";
-    let problem = Problem::new(503, AlarmCode::DeliveriesOverloaded.as_str(), detail);
+    let problem = Problem::new(503, ProblemCode::DeliveriesOverloaded, detail);
     (problem.header("retry-after", RETRY_AFTER_S), line)
 }
 

@@ -7,7 +7,7 @@ use crate::http::HeaderMap;
 use crate::identity::{HeaderOwner, fields_owned_by};
 use crate::override_fields::OverrideFields;
 use crate::path::{self, PathPattern};
-use crate::problem::Problem;
+use crate::problem::{Problem, ProblemCode};
 
 /// The kind of a request, as far as its header shows.
 #[derive(Debug)]
@@ -32,12 +32,12 @@ impl RequestKind {
             if endpoint.mode == Mode::Forward && may_be_read_as(headers, &endpoint.path) {
                 let detail =
                     "an upstream could read this path as the webhook's path; send the path in normal form";
-                return RequestKind::Refused(Problem::new(400, "ambiguous_path", detail));
+                return RequestKind::Refused(Problem::new(400, ProblemCode::AmbiguousPath, detail));
             }
             return RequestKind::OtherPath;
         }
         if headers.get(":method") != Some(b"POST") {
-            let problem = Problem::new(405, "method_not_allowed", labels.method);
+            let problem = Problem::new(405, ProblemCode::MethodNotAllowed, labels.method);
             return RequestKind::Refused(problem.header("allow", "POST"));
         }
         let content_length =

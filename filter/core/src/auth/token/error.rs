@@ -1,5 +1,7 @@
 //! The reasons to refuse a session token, as far as clients need to tell them apart.
 
+use crate::problem::ProblemCode;
+
 /// An error of a session token. `Display` is for people, [`TokenError::code`] for programs.
 ///
 /// Neither contains any part of the token, so both may be sent and logged.
@@ -135,21 +137,26 @@ impl TokenCode {
         self as usize
     }
 
-    /// Returns the `code` of the problem in the response.
-    pub(crate) const fn as_str(self) -> &'static str {
+    /// Returns the code of the response.
+    pub(crate) const fn problem(self) -> ProblemCode {
         match self {
-            TokenCode::Missing => "missing_token",
-            TokenCode::Malformed => "malformed_token",
-            TokenCode::Expired => "token_expired",
-            TokenCode::NotYetValid => "token_not_yet_valid",
-            TokenCode::SignatureMismatch => "signature_mismatch",
-            TokenCode::UnknownKey => "unknown_key",
-            TokenCode::WrongIssuer => "wrong_issuer",
-            TokenCode::UnauthorizedParty => "unauthorized_party",
-            TokenCode::WrongAudience => "wrong_audience",
-            TokenCode::Unsupported => "unsupported_token",
-            TokenCode::SessionPending => "session_pending",
+            TokenCode::Missing => ProblemCode::MissingToken,
+            TokenCode::Malformed => ProblemCode::MalformedToken,
+            TokenCode::Expired => ProblemCode::TokenExpired,
+            TokenCode::NotYetValid => ProblemCode::TokenNotYetValid,
+            TokenCode::SignatureMismatch => ProblemCode::SignatureMismatch,
+            TokenCode::UnknownKey => ProblemCode::UnknownKey,
+            TokenCode::WrongIssuer => ProblemCode::WrongIssuer,
+            TokenCode::UnauthorizedParty => ProblemCode::UnauthorizedParty,
+            TokenCode::WrongAudience => ProblemCode::WrongAudience,
+            TokenCode::Unsupported => ProblemCode::UnsupportedToken,
+            TokenCode::SessionPending => ProblemCode::SessionPending,
         }
+    }
+
+    /// Returns the string of the code.
+    pub(crate) const fn as_str(self) -> &'static str {
+        self.problem().as_str()
     }
 }
 

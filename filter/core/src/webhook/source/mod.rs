@@ -10,7 +10,6 @@ pub(super) mod stripe;
 #[cfg(test)]
 mod tests;
 
-use crate::alarm::AlarmCode;
 use crate::cancellation::Deletion;
 use crate::config::SyncSettings;
 use crate::http::HeaderMap;
@@ -19,6 +18,7 @@ use crate::ids::EventId;
 use crate::report::Report;
 use crate::sync::Trigger;
 use crate::time::Micros;
+use crate::unsigned::UnsignedCode;
 use std::fmt;
 
 /// A sender of events.
@@ -104,7 +104,7 @@ pub enum EventRejection {
     /// The signature is missing or invalid. Anybody on the internet can send such a request.
     Unsigned {
         /// The code in the response and in the log.
-        code: AlarmCode,
+        code: UnsignedCode,
         /// The cause, for the log.
         cause: String,
     },

@@ -1,7 +1,6 @@
 //! A delivery works with any source: here one with another signature and other labels.
 
 use super::{EventRejection, EventSource, EventWork, SourceLabels, VerifiedEvent};
-use crate::alarm::AlarmCode;
 use crate::config::{self, Mode, SyncSettings};
 use crate::http::{Callout, HeaderMap};
 use crate::identity::HeaderOwner;
@@ -10,6 +9,7 @@ use crate::machine::{Action, Input, Machine, Version};
 use crate::report::Metrics;
 use crate::sync::{SyncState, Trigger, TriggerObject};
 use crate::time::Micros;
+use crate::unsigned::UnsignedCode;
 use crate::webhook::delivery::Delivery;
 use crate::webhook::worker::{Endpoint, WebhookWorker};
 
@@ -37,7 +37,7 @@ impl EventSource for OtherSource {
     fn read_signature(&self, headers: &HeaderMap, _: Micros) -> Result<(), EventRejection> {
         let cause = "not signed".to_owned();
         let is_signed = headers.get("x-signed") == Some(b"yes");
-        is_signed.then_some(()).ok_or(EventRejection::Unsigned { code: AlarmCode::MissingSignature, cause })
+        is_signed.then_some(()).ok_or(EventRejection::Unsigned { code: UnsignedCode::Missing, cause })
     }
 
     fn verify(
