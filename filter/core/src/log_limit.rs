@@ -1,4 +1,4 @@
-//! Rate limits for log lines that clients can cause: one line a minute for each cause.
+//! Rate limits for log lines that clients can cause: one line a minute for each cause, or some lines a second.
 
 use crate::time::Micros;
 use std::time::Duration;
@@ -47,6 +47,33 @@ impl TextLogLimit {
     }
 }
 
+/// The maximum number of lines in one second.
+const LINES_PER_SECOND_MAX: u32 = 10;
+
+/// The limit of lines that are all different, per second.
+#[derive(Debug, Default)]
+pub(crate) struct SecondLogLimit {
+    second: u64,
+    lines: u32,
+    left_out: u64,
+}
+
+impl SecondLogLimit {
+    /// Returns the number of lines that were left out since the last one, if a line is to be written now.
+    pub(crate) fn due(&mut self, now: Micros) -> Option<u64> {
+        if self.second != now.as_secs() {
+            self.second = now.as_secs();
+            self.lines = 0;
+        }
+        if self.lines >= LINES_PER_SECOND_MAX {
+            self.left_out = self.left_out.saturating_add(1);
+            return None;
+        }
+        self.lines = self.lines.saturating_add(1);
+        Some(std::mem::take(&mut self.left_out))
+    }
+}
+
 #[cfg(test)]
 #[allow(clippy::arithmetic_side_effects)]
 mod tests {
@@ -64,6 +91,15 @@ mod tests {
         }
         assert!(limit.is_due(at(0)), "the clock stepped back");
         assert!(!limit.is_due(at(59)));
+    }
+
+    #[test]
+    fn lines_of_one_second_are_bounded_and_the_others_counted() {
+        let mut limit = SecondLogLimit::default();
+        let written = (0..25).filter_map(|_| limit.due(at(0))).collect::<Vec<_>>();
+        assert_eq!(written, [0; 10]);
+        assert_eq!((limit.due(at(1)), limit.due(at(1))), (Some(15), Some(0)), "the next second");
+        assert_eq!(limit.due(at(0)), Some(0), "the clock stepped back");
     }
 
     #[test]

@@ -98,6 +98,11 @@ impl Problem {
         Problem { status, code, detail: detail.into(), members: Vec::new(), headers: Vec::new() }
     }
 
+    /// Returns the detail.
+    pub(crate) fn detail_text(&self) -> &str {
+        &self.detail
+    }
+
     /// Replaces the detail.
     pub(crate) fn detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = detail.into();

@@ -37,4 +37,8 @@ async fn in_shadow_mode_requests_to_be_refused_pass_and_are_counted() {
     assert_eq!(counted("rule.reports.shadowed"), 2);
     assert_eq!(counted("rule.ask.over_limit") + counted("rule.ask.unauthenticated"), 0);
     assert_eq!(counted("token_refused.missing_token") + counted("token_refused.malformed_token"), 2);
+    let codes = ["quota_exceeded", "plan_required", "missing_token", "malformed_token"];
+    assert_eq!(codes.map(|code| counted(&format!("shadowed.{code}"))), [2, 1, 1, 1]);
+    let line = r#"{"audit":"shadowed","code":"plan_required","rule":"reports","subject":"user_1","detail":"#;
+    assert!(gateway.envoy.log().contains(line), "{}", gateway.envoy.log());
 }

@@ -17,6 +17,16 @@ pub(crate) enum AuthError {
 }
 
 impl AuthError {
+    /// Returns the code of the response.
+    pub(crate) fn code(self) -> ProblemCode {
+        match self {
+            AuthError::Token(error) => error.code().problem(),
+            AuthError::KeysUnavailable | AuthError::TooManyWaiting | AuthError::SignaturesUnsupported => {
+                ProblemCode::KeysUnavailable
+            }
+        }
+    }
+
     /// Returns the response: 401 for a missing or invalid token, otherwise 503.
     pub(crate) fn problem(self) -> Problem {
         match self {

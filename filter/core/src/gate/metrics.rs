@@ -1,6 +1,8 @@
 //! The gate's metrics: decisions by rule, refusals by code, and events of the cache and the stores.
 
+use super::refusal::RULE_CODES;
 use crate::auth::token::TokenCode;
+use crate::problem::ProblemCode;
 use crate::report::{MetricDefinition, MetricId, MetricKind, Report};
 
 /// The decision about a request that a rule guards.
@@ -82,16 +84,36 @@ const EVENTS: [(GateEvent, &str); 13] = [
     (GateEvent::UsageRead, "usage.read"),
 ];
 
+/// Returns the codes of refusals that shadow mode counts, in the order of their metric ids.
+fn shadowed_codes() -> impl Iterator<Item = ProblemCode> {
+    RULE_CODES.into_iter().chain(TokenCode::ALL.map(TokenCode::problem))
+}
+
 /// The names of the rules by which decisions are counted. Decisions without a rule are counted as
 /// `unmatched`.
 #[derive(Clone, Debug)]
 pub(crate) struct GateMetrics {
     rules: Vec<String>,
+    /// Whether the gate runs in shadow mode, which has metrics of its own.
+    shadow: bool,
 }
 
 impl GateMetrics {
-    pub(crate) fn new(rules: impl IntoIterator<Item = String>) -> Self {
-        GateMetrics { rules: rules.into_iter().chain(["unmatched".to_owned()]).collect() }
+    pub(crate) fn new(rules: impl IntoIterator<Item = String>, shadow: bool) -> Self {
+        GateMetrics { rules: rules.into_iter().chain(["unmatched".to_owned()]).collect(), shadow }
+    }
+
+    /// Returns the name by which decisions of this rule are counted.
+    pub(crate) fn rule_name(&self, rule: Option<usize>) -> &str {
+        let rule = rule.and_then(|rule| self.rules.get(rule)).or(self.rules.last());
+        rule.map(String::as_str).unwrap_or_default()
+    }
+
+    /// Counts a refusal that shadow mode did not carry out.
+    pub(crate) fn count_shadowed(&self, code: ProblemCode) -> Report {
+        let index = shadowed_codes().position(|known| known == code).unwrap_or_default();
+        let before = self.rules.len().saturating_mul(DECISIONS.len()).saturating_add(EVENTS.len());
+        Report::Count(MetricId(before.saturating_add(TokenCode::ALL.len()).saturating_add(index)))
     }
 
     /// Counts a decision. `rule` is the rule's index in the configuration, or `None` if no rule guards the
@@ -127,7 +149,10 @@ impl GateMetrics {
                 counter(is_frequent, format!("tollgate.gate.rule.{rule}.{name}"))
             })
         });
-        events.chain(codes).chain(decisions).collect()
+        let shadowed = shadowed_codes().filter(|_| self.shadow);
+        let shadowed =
+            shadowed.map(|code| counter(false, format!("tollgate.gate.shadowed.{}", code.as_str())));
+        events.chain(codes).chain(decisions).chain(shadowed).collect()
     }
 }
 
@@ -143,7 +168,7 @@ mod tests {
 
     #[test]
     fn every_metric_has_its_own_name() {
-        let metrics = GateMetrics::new(["ask".to_owned(), "reports".to_owned()]);
+        let metrics = GateMetrics::new(["ask".to_owned(), "reports".to_owned()], true);
         let names = metrics.definitions();
         let name = |report: Report| match report {
             Report::Count(MetricId(index)) => names[index].name.clone(),
@@ -162,10 +187,19 @@ mod tests {
                 "tollgate.gate.rule.reports.over_limit",
             ),
             (metrics.count_decision(None, GateDecision::Shadowed), "tollgate.gate.rule.unmatched.shadowed"),
+            (metrics.count_shadowed(ProblemCode::QuotaExceeded), "tollgate.gate.shadowed.quota_exceeded"),
+            (metrics.count_shadowed(ProblemCode::SessionPending), "tollgate.gate.shadowed.session_pending"),
         ] {
             assert_eq!(name(report), want);
         }
         let unique: std::collections::BTreeSet<_> = names.iter().map(|metric| &metric.name).collect();
         assert_eq!(unique.len(), names.len());
+        let without_shadow = GateMetrics::new(["ask".to_owned(), "reports".to_owned()], false).definitions();
+        assert_eq!(
+            without_shadow[..],
+            names[..without_shadow.len()],
+            "the metrics of shadow mode are the last"
+        );
+        assert_eq!(names.len() - without_shadow.len(), RULE_CODES.len() + TokenCode::ALL.len());
     }
 }

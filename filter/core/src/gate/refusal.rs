@@ -109,53 +109,67 @@ impl Refusal {
         }
     }
 
+    /// Returns the code.
+    pub(crate) fn code(&self) -> ProblemCode {
+        match self {
+            Refusal::Auth(error) => error.code(),
+            Refusal::AmbiguousPath => ProblemCode::AmbiguousPath,
+            Refusal::AmbiguousHost => ProblemCode::AmbiguousHost,
+            Refusal::AmbiguousMethod => ProblemCode::AmbiguousMethod,
+            Refusal::NoRule => ProblemCode::NoRule,
+            Refusal::UnknownRule => ProblemCode::UnknownRule,
+            Refusal::OrganizationRequired => ProblemCode::OrganizationRequired,
+            Refusal::PlanRequired { .. } => ProblemCode::PlanRequired,
+            Refusal::FeatureRequired { .. } => ProblemCode::FeatureRequired,
+            Refusal::QuotaExceeded { .. } => ProblemCode::QuotaExceeded,
+            Refusal::MethodNotAllowed => ProblemCode::MethodNotAllowed,
+            Refusal::AddressUnknown(_) => ProblemCode::AddressUnknown,
+            Refusal::StoreUnavailable => ProblemCode::StoreUnavailable,
+        }
+    }
+
     /// Returns the response. `plan_required_status` is the configured status: 402 or 403.
     pub(crate) fn problem(&self, plan_required_status: u16, upgrade_url: Option<&str>) -> Problem {
+        let code = self.code();
         match self {
             Refusal::Auth(error) => error.problem(),
-            Refusal::AmbiguousPath => Problem::new(
-                400,
-                ProblemCode::AmbiguousPath,
-                "this path can be read in more than one way: send it in normal form",
-            ),
+            Refusal::AmbiguousPath => {
+                Problem::new(400, code, "this path can be read in more than one way: send it in normal form")
+            }
             Refusal::AmbiguousHost => Problem::new(
                 400,
-                ProblemCode::AmbiguousHost,
+                code,
                 "this host can be read in more than one way: send one host name, with a port at most",
             ),
             Refusal::AmbiguousMethod => Problem::new(
                 400,
-                ProblemCode::AmbiguousMethod,
+                code,
                 "a header field overrides the method, and another rule applies to that one: send one method",
             ),
-            Refusal::NoRule => Problem::new(403, ProblemCode::NoRule, "nothing is served at this path"),
-            Refusal::UnknownRule => Problem::new(
-                500,
-                ProblemCode::UnknownRule,
-                "the gateway's route names a rule that is not configured",
-            ),
-            Refusal::OrganizationRequired => Problem::new(
-                403,
-                ProblemCode::OrganizationRequired,
-                "select an organization: this resource depends on its plan",
-            ),
+            Refusal::NoRule => Problem::new(403, code, "nothing is served at this path"),
+            Refusal::UnknownRule => {
+                Problem::new(500, code, "the gateway's route names a rule that is not configured")
+            }
+            Refusal::OrganizationRequired => {
+                Problem::new(403, code, "select an organization: this resource depends on its plan")
+            }
             Refusal::PlanRequired { plan, required } => {
                 let detail = match required {
                     Some(required) => format!("the plan {plan} does not include this; {required} does"),
                     None => format!("the plan {plan} does not include this"),
                 };
-                let problem = Problem::new(plan_required_status, ProblemCode::PlanRequired, detail);
+                let problem = Problem::new(plan_required_status, code, detail);
                 by_plan(problem, plan, required.as_deref(), upgrade_url)
             }
             Refusal::FeatureRequired { plan, feature, required } => {
                 let detail = format!("the plan {plan} does not have {feature}");
-                let problem = Problem::new(plan_required_status, ProblemCode::FeatureRequired, detail);
+                let problem = Problem::new(plan_required_status, code, detail);
                 by_plan(problem.with("feature", feature.as_str()), plan, required.as_deref(), upgrade_url)
             }
             Refusal::QuotaExceeded { plan, limit, tightest, reset } => {
                 let detail =
                     format!("the plan {plan} allows {limit} {} a {}", tightest.max, tightest.per.name());
-                let problem = Problem::new(429, ProblemCode::QuotaExceeded, detail)
+                let problem = Problem::new(429, code, detail)
                     .with("limit", &**limit)
                     .with("max", tightest.max)
                     .with("per", tightest.per.name())
@@ -163,17 +177,13 @@ impl Refusal {
                 by_plan(problem, plan, None, upgrade_url)
             }
             Refusal::MethodNotAllowed => {
-                Problem::new(405, ProblemCode::MethodNotAllowed, "usage can only be read")
-                    .header("allow", USAGE_METHODS)
+                Problem::new(405, code, "usage can only be read").header("allow", USAGE_METHODS)
             }
-            Refusal::AddressUnknown(_) => Problem::new(
-                503,
-                ProblemCode::AddressUnknown,
-                "the gateway cannot determine the client's address",
-            ),
+            Refusal::AddressUnknown(_) => {
+                Problem::new(503, code, "the gateway cannot determine the client's address")
+            }
             Refusal::StoreUnavailable => {
-                Problem::new(503, ProblemCode::StoreUnavailable, "usage could not be counted; try again")
-                    .header("retry-after", "1")
+                Problem::new(503, code, "usage could not be counted; try again").header("retry-after", "1")
             }
         }
     }

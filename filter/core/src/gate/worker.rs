@@ -10,7 +10,7 @@ use crate::auth::{AuthState, KeyFetchResult};
 use crate::config::{Configuration, PlanGateSettings};
 use crate::http::Outcome;
 use crate::inquiries::Inquiries;
-use crate::log_limit::TextLogLimit;
+use crate::log_limit::{SecondLogLimit, TextLogLimit};
 use crate::machine::InquiryId;
 use crate::plan_table::PlanTable;
 use crate::quota::Seed;
@@ -31,6 +31,8 @@ pub struct GateWorker {
     pub(super) metrics: GateMetrics,
     /// The texts that were logged within the last minute.
     pub(super) reported: TextLogLimit,
+    /// The lines about refusals that shadow mode did not carry out.
+    pub(super) shadowed: SecondLogLimit,
 }
 
 /// An error of the gate's configuration.
@@ -55,7 +57,7 @@ impl GateWorker {
         let store = Store::new(&gate.store, &namespace, Seed::new(seed));
         let tokens = &gate.tokens;
         let auth = AuthState::new(&tokens.keys, tokens.rules.clone(), tokens.cookie)?;
-        let metrics = GateMetrics::new(gate.rules.iter().map(|rule| rule.name.clone()));
+        let metrics = GateMetrics::new(gate.rules.iter().map(|rule| rule.name.clone()), gate.shadow);
         Ok(GateWorker {
             gate,
             plans,
@@ -66,6 +68,7 @@ impl GateWorker {
             inquiries: Inquiries::default(),
             metrics,
             reported: TextLogLimit::default(),
+            shadowed: SecondLogLimit::default(),
         })
     }
 }

@@ -231,6 +231,13 @@ impl Host {
         usize::try_from(count.unwrap_or_else(|| panic!("no metric {name}"))).unwrap()
     }
 
+    /// Returns the audit lines of that kind.
+    pub(super) fn audit_lines(&self, audit: &str) -> Vec<Value> {
+        let lines = self.memory.lines().iter();
+        let lines = lines.map(|(_, line)| serde_json::from_str::<Value>(line).unwrap());
+        lines.filter(|line| line["audit"] == audit).collect()
+    }
+
     /// Returns the log lines of that alarm.
     pub(super) fn alarms(&self, alarm: &str) -> Vec<Value> {
         let lines = self.memory.lines().iter();

@@ -3,6 +3,7 @@
 use super::host::{bearer, request};
 use super::{gate, gate_with, get, post, token};
 use serde_json::{Value, json};
+use std::time::Duration;
 
 #[test]
 fn each_plan_gets_what_it_allows() {
@@ -147,6 +148,37 @@ fn in_shadow_mode_the_gate_decides_but_refuses_nothing() {
     let counts =
         ["rule.reports.shadowed", "rule.ask.shadowed", "rule.ask.allowed", "rule.unmatched.shadowed"];
     assert_eq!(counts.map(|name| host.count(name)), [1, 5, 5, 1]);
+    let codes = ["plan_required", "malformed_token", "ambiguous_path", "quota_exceeded", "feature_required"];
+    assert_eq!(codes.map(|code| host.count(&format!("shadowed.{code}"))), [1, 1, 1, 4, 0]);
+}
+
+#[test]
+fn shadow_mode_logs_each_refusal_with_its_rule_code_and_subject() {
+    let mut host = gate_with(|gate| gate["shadow"] = json!(true));
+    let free = token("free");
+    host.send(&get("/reports", &[("authorization", &free)]));
+    host.send(&get("/ask", &[]));
+    host.send(&get("//ask", &[]));
+    let lines = host.audit_lines("shadowed");
+    let members = |line: &Value| ["code", "rule", "subject"].map(|name| line[name].clone());
+    assert_eq!(
+        lines.iter().map(members).collect::<Vec<_>>(),
+        [
+            [json!("plan_required"), json!("reports"), json!("user_1")],
+            [json!("missing_token"), json!("ask"), json!(null)],
+            [json!("ambiguous_path"), json!("unmatched"), json!(null)],
+        ]
+    );
+    assert_eq!(lines[0]["detail"], "the plan free does not include this; pro does");
+    host.now = host.now.plus(Duration::from_secs(1));
+    host.served(25, &get("/reports", &[("authorization", &free)]));
+    assert_eq!(host.audit_lines("shadowed").len(), 3 + 10, "ten a second");
+    host.now = host.now.plus(Duration::from_secs(1));
+    host.send(&get("/reports", &[("authorization", &free)]));
+    assert_eq!(host.audit_lines("shadowed").last().unwrap()["left_out"], 15);
+    let mut enforcing = gate();
+    enforcing.send(&get("/reports", &[("authorization", &free)]));
+    assert!(enforcing.audit_lines("shadowed").is_empty());
 }
 
 #[test]

@@ -13,9 +13,12 @@ use crate::gate::response;
 use crate::gate::store::{Counted, Counting, LimitState, ReadProgress};
 use crate::gate::usage::UsageRequest;
 use crate::gate::worker::{GateWorker, Purpose};
+use crate::ids::Subject;
 use crate::machine::Action;
 use crate::quota::tightest;
+use crate::report::{Level, Report};
 use crate::time::Micros;
+use serde::Serialize;
 use std::rc::Rc;
 
 impl GateRequest {
@@ -40,7 +43,7 @@ impl GateRequest {
     }
 
     /// Reads the caller's counters, and responds with its usage.
-    fn respond_usage(&mut self, worker: &GateWorker, now: Micros, principal: Principal) -> Action {
+    fn respond_usage(&mut self, worker: &mut GateWorker, now: Micros, principal: Principal) -> Action {
         let Some(owner) = principal.counter_owner() else {
             return self.refuse(worker, now, &Refusal::OrganizationRequired, Some(&principal));
         };
@@ -50,7 +53,7 @@ impl GateRequest {
 
     pub(super) fn handle_usage_read(
         &mut self,
-        worker: &GateWorker,
+        worker: &mut GateWorker,
         now: Micros,
         principal: Box<Principal>,
         mut request: Box<UsageRequest>,
@@ -123,7 +126,7 @@ impl GateRequest {
     /// In shadow mode, Clerk's record is not read: the request passes anyway, and must not wait.
     fn refuse_by_plan(
         &mut self,
-        worker: &GateWorker,
+        worker: &mut GateWorker,
         now: Micros,
         refusal: Refusal,
         principal: &Principal,
@@ -186,7 +189,7 @@ impl GateRequest {
     /// Refuses the request, or forwards it in shadow mode.
     pub(super) fn refuse(
         &mut self,
-        worker: &GateWorker,
+        worker: &mut GateWorker,
         now: Micros,
         refusal: &Refusal,
         principal: Option<&Principal>,
@@ -197,6 +200,10 @@ impl GateRequest {
         // The usage path is the gate's own, so there is no upstream to forward to.
         if worker.gate.shadow && !self.at_usage_path {
             self.reports.push(worker.metrics.count_decision(self.rule, GateDecision::Shadowed));
+            self.reports.push(worker.metrics.count_shadowed(refusal.code()));
+            if let Some(left_out) = worker.shadowed.due(now) {
+                self.reports.push(shadowed_line(worker, self.rule, refusal, principal, left_out));
+            }
             return Action::Forward(match principal {
                 Some(principal) => {
                     response::with_identity(worker, std::mem::take(&mut self.context), principal, now)
@@ -207,4 +214,40 @@ impl GateRequest {
         self.reports.push(worker.metrics.count_decision(self.rule, refusal.decision()));
         Action::Reply(response::refused(worker, &std::mem::take(&mut self.context), refusal, now))
     }
+}
+
+/// Returns the audit line about a refusal that shadow mode did not carry out.
+fn shadowed_line(
+    worker: &GateWorker,
+    rule: Option<usize>,
+    refusal: &Refusal,
+    principal: Option<&Principal>,
+    left_out: u64,
+) -> Report {
+    let problem = refusal.problem(worker.gate.plan_required_status, None);
+    let subject = principal.and_then(Principal::caller).and_then(|caller| caller.subject.as_ref());
+    let line = ShadowedLine {
+        audit: "shadowed",
+        code: refusal.code().as_str(),
+        rule: worker.metrics.rule_name(rule),
+        subject: subject.map(Subject::as_str),
+        detail: problem.detail_text(),
+        left_out: (left_out > 0).then_some(left_out),
+    };
+    Report::json(Level::Info, &line)
+}
+
+/// The audit line about a refusal that shadow mode did not carry out.
+#[derive(Serialize)]
+struct ShadowedLine<'a> {
+    audit: &'static str,
+    code: &'static str,
+    rule: &'a str,
+    /// The caller whose plan or limit it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<&'a str>,
+    detail: &'a str,
+    /// The number of lines that were left out before this one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    left_out: Option<u64>,
 }
