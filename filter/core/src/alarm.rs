@@ -69,6 +69,7 @@ codes! {
         TokenRefused => "token_refused",
         // The gate.
         PlanUnknown => "plan_unknown",
+        PlanClaimMissing => "plan_claim_missing",
         AddressUnknown => "address_unknown",
         KeysUnavailable => "keys_unavailable",
         ConfirmFailed => "confirm_failed",

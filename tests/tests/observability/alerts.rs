@@ -44,6 +44,7 @@ const EXPORTED: &[&str] = &[
     "tollgate_gate_keys_fetched",
     "tollgate_gate_keys_fetch_failed",
     "tollgate_gate_plan_unknown",
+    "tollgate_gate_plan_claim_missing",
     "tollgate_gate_counters_evicted",
     "tollgate_gate_counters_store_failed",
     "tollgate_gate_confirm_asked",
@@ -307,6 +308,7 @@ fn failures() -> Vec<(&'static str, Scenario<'static>, f64)> {
         ("TollgateUnjudged", vec![(undecided, from_now_on(2.0))], day),
         ("TollgateUnjudged", vec![(undecided, from_now_on(10.0)), (allowed, no_more(10.0))], day),
         ("TollgateUnknownPlan", vec![("tollgate_gate_plan_unknown", once(1.0))], day),
+        ("TollgatePlanClaimMissing", vec![("tollgate_gate_plan_claim_missing", once(1.0))], day),
         ("TollgateCountersEvicted", vec![("tollgate_gate_counters_evicted", once(1.0))], day),
         ("TollgateStoreFailing", vec![("tollgate_gate_counters_store_failed", from_now_on(1.0))], day),
         (

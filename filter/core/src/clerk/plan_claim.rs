@@ -67,6 +67,31 @@ pub(crate) fn read(
     Ok(PlanClaim::Absent)
 }
 
+/// Returns whether Clerk's session token is customized to contain the plan: whether the claims have one of the
+/// sources, or the object that would contain it.
+///
+/// For a user without a plan, Clerk writes an object without it, or null for a shortcode without a value
+/// (<https://clerk.com/docs/guides/sessions/jwt-templates>). Without the customization, both are absent.
+pub(crate) fn is_provided(sources: &[ClaimSource], claims: &Map<String, Value>) -> bool {
+    sources.iter().any(|source| match source {
+        ClaimSource::Path(path) => is_path_provided(path, claims),
+        ClaimSource::ClerkBilling => claims.contains_key("pla"),
+    })
+}
+
+fn is_path_provided(path: &[String], claims: &Map<String, Value>) -> bool {
+    let Some((name, outer)) = path.split_last() else { return false };
+    let mut holder = claims;
+    for segment in outer {
+        match holder.get(segment) {
+            Some(Value::Object(object)) => holder = object,
+            Some(Value::Null) => return true,
+            _ => return false,
+        }
+    }
+    !outer.is_empty() || holder.contains_key(name)
+}
+
 fn named(path: &[String], claims: &Map<String, Value>) -> Result<Option<PlanClaim>, PlanClaimError> {
     let Some((name, outer)) = path.split_last() else { return Ok(None) };
     let mut holder = claims;
@@ -178,6 +203,25 @@ mod tests {
             assert_eq!(read_for("user_1", &sources(&USER), &claims), want, "{why}");
         }
         assert_eq!(read_for("user_1", &[], &json!({"plan": "pro"})), Ok(PlanClaim::Absent), "no source");
+    }
+
+    #[test]
+    fn a_claim_is_provided_if_the_token_has_a_location_for_it() {
+        let cases = [
+            (json!({"metadata": {"plan": "pro"}}), true),
+            (json!({"metadata": {}}), true),
+            (json!({"metadata": null}), true),
+            (json!({"user": {"public_metadata": {}}}), true),
+            (json!({"plan": null}), true),
+            (json!({"pla": "u:free"}), true),
+            (json!({"user": {"email": "a@example.com"}}), false),
+            (json!({"metadata": "x"}), false),
+            (json!({"Plan": "pro", "metadata.plan": "pro", "sub": "user_1"}), false),
+        ];
+        for (claims, want) in cases {
+            assert_eq!(is_provided(&sources(&USER), claims.as_object().unwrap()), want, "{claims}");
+        }
+        assert!(!is_provided(&sources(&["metadata.plan"]), json!({"pla": "u:free"}).as_object().unwrap()));
     }
 
     #[test]

@@ -46,19 +46,24 @@ impl AsRef<Session> for Caller {
 impl Caller {
     /// Reads the caller from a verified token. A plan that cannot be read counts as the default plan, and the
     /// error is returned for a report.
+    ///
+    /// Also returns whether the token has a location for the plan; `None` without a subject.
     pub(crate) fn new(
         session: Session,
         gate: &PlanGateSettings,
         plans: &PlanTable,
-    ) -> (Self, Option<CallerPlanError>) {
+    ) -> (Self, Option<CallerPlanError>, Option<bool>) {
         let subject = subject(&session, gate.subject);
         let (named, error) = match &subject {
             Some(subject) => named_plan(&session, subject, gate, plans),
             None => (NamedPlan::default_of(plans), None),
         };
+        let is_provided = subject
+            .as_ref()
+            .map(|subject| plan_claim::is_provided(gate.plan_claims.sources(subject), &session.claims));
         let session = Session { claims: Map::new(), ..session };
         let NamedPlan { plan, grace_until, features } = named;
-        (Caller { session, subject, plan, grace_until, features }, error)
+        (Caller { session, subject, plan, grace_until, features }, error, is_provided)
     }
 
     /// Returns the plan in force: the plan in the token, or the default plan after its grace period.
@@ -174,8 +179,8 @@ mod tests {
         draft.claim("public_metadata", json!({"plan": "pro"}));
         let session = verify_token(draft.sign().as_bytes(), &own_keys(), &rules()).unwrap();
         assert!(!session.claims.is_empty());
-        let (caller, error) = Caller::new(session, &section, &plans);
-        assert_eq!((Some(caller.plan), error), (plans.rank_of("pro"), None));
+        let (caller, error, is_provided) = Caller::new(session, &section, &plans);
+        assert_eq!((Some(caller.plan), error, is_provided), (plans.rank_of("pro"), None, Some(true)));
         assert!(caller.session.claims.is_empty());
     }
 }

@@ -43,6 +43,8 @@ pub(crate) enum GateEvent {
     CacheMiss,
     /// A token or a record named an unknown plan.
     PlanUnknown,
+    /// No token of a worker thread had a plan claim for a while.
+    PlanClaimMissing,
     /// A signed-in caller's counter was evicted because its bucket was full.
     Evicted,
     /// An anonymous caller's counter was evicted. Counted separately, because a client can cause it with many
@@ -68,10 +70,11 @@ pub(crate) enum GateEvent {
     TokenRefused(TokenCode),
 }
 
-const EVENTS: [(GateEvent, &str); 13] = [
+const EVENTS: [(GateEvent, &str); 14] = [
     (GateEvent::CacheHit, "token_cache.hits"),
     (GateEvent::CacheMiss, "token_cache.misses"),
     (GateEvent::PlanUnknown, "plan_unknown"),
+    (GateEvent::PlanClaimMissing, "plan_claim_missing"),
     (GateEvent::Evicted, "counters.evicted"),
     (GateEvent::AnonymousEvicted, "counters.anonymous_evicted"),
     (GateEvent::StoreFailed, "counters.store_failed"),

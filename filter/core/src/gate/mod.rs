@@ -12,6 +12,7 @@ mod client_address;
 mod confirm;
 mod decision;
 mod metrics;
+mod missing_plan_claim;
 mod principal;
 mod redirect;
 mod refusal;

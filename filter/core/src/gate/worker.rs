@@ -3,12 +3,14 @@
 use super::caller::Caller;
 use super::confirm;
 use super::metrics::{GateEvent, GateMetrics};
+use super::missing_plan_claim::{self, MissingPlanClaim};
 use super::store::Store;
 use super::store::ratelimit::WindowsInquiry;
 use crate::auth::keys::KeyError;
 use crate::auth::{AuthState, KeyFetchResult};
 use crate::config::{Configuration, PlanGateSettings};
 use crate::http::Outcome;
+use crate::ids::Subject;
 use crate::inquiries::Inquiries;
 use crate::log_limit::{SecondLogLimit, TextLogLimit};
 use crate::machine::InquiryId;
@@ -33,6 +35,7 @@ pub struct GateWorker {
     pub(super) reported: TextLogLimit,
     /// The lines about refusals that shadow mode did not carry out.
     pub(super) shadowed: SecondLogLimit,
+    pub(super) missing_plan_claim: MissingPlanClaim,
 }
 
 /// An error of the gate's configuration.
@@ -69,6 +72,7 @@ impl GateWorker {
             metrics,
             reported: TextLogLimit::default(),
             shadowed: SecondLogLimit::default(),
+            missing_plan_claim: MissingPlanClaim::default(),
         })
     }
 }
@@ -101,6 +105,24 @@ impl GateWorker {
             Some(Purpose::Windows(windows)) => windows.handle_outcome(now, outcome),
             None => Vec::new(),
         }
+    }
+}
+
+impl GateWorker {
+    /// Records whether a verified token has a location for the plan. Returns the reports if no token had one
+    /// for a while. With only one plan, none is needed.
+    pub(super) fn record_plan_claim(
+        &mut self,
+        is_provided: bool,
+        subject: &Subject,
+        now: Micros,
+    ) -> Vec<Report> {
+        let has_several_plans = self.plans.iter().nth(1).is_some();
+        if !has_several_plans || !self.missing_plan_claim.record(is_provided, now) {
+            return Vec::new();
+        }
+        let alarm = missing_plan_claim::alarm(self.gate.plan_claims.sources(subject), subject);
+        vec![self.metrics.count_event(GateEvent::PlanClaimMissing), alarm]
     }
 }
 

@@ -1,9 +1,11 @@
 //! Tests of rules: which requests pass, and the responses of refusals.
 
-use super::host::{bearer, request};
+use super::fixture::{document, gate_of};
+use super::host::{Host, bearer, request};
 use super::{gate, gate_with, get, post, token};
 use serde_json::{Value, json};
 use std::time::Duration;
+use tollgate_fixtures::NOW_S;
 
 #[test]
 fn each_plan_gets_what_it_allows() {
@@ -191,6 +193,58 @@ fn only_authorized_origins_can_read_the_gates_responses() {
     assert_eq!(host.send(&origin("https://evil.example.com")).field("access-control-allow-origin"), None);
     let mut off = gate_with(|gate| gate["cors"] = json!("off"));
     assert_eq!(off.send(&origin("https://app.example.com")).field("access-control-allow-origin"), None);
+}
+
+/// Sends each a new token, one a minute, and returns the alarms about a missing plan claim.
+fn missing_plan_claims(host: &mut Host, claims: &[Value]) -> Vec<Value> {
+    for (number, claims) in claims.iter().enumerate() {
+        let token = bearer(|draft| {
+            draft.claim("jti", number);
+            draft.claim("exp", NOW_S + 3_600);
+            for (name, value) in claims.as_object().unwrap() {
+                draft.claim(name, value.clone());
+            }
+        });
+        assert_eq!(host.send(&get("/account", &[("authorization", &token)])).code(), "forwarded");
+        host.now = host.now.plus(Duration::from_secs(60));
+    }
+    assert_eq!(host.count("plan_claim_missing"), host.alarms("plan_claim_missing").len());
+    host.alarms("plan_claim_missing")
+}
+
+#[test]
+fn tokens_without_any_plan_claim_raise_an_alarm_after_two_minutes() {
+    let none = json!({});
+    assert!(missing_plan_claims(&mut gate(), &[none.clone(), none.clone()]).is_empty());
+    let alarms = missing_plan_claims(&mut gate(), &vec![none.clone(); 12]);
+    assert_eq!(alarms.len(), 1, "once in ten minutes");
+    assert_eq!(alarms[0]["subject"], "user_1");
+    let cure = alarms[0]["cure"].as_str().unwrap();
+    let detail = alarms[0]["detail"].as_str().unwrap();
+    assert!(cure.contains("{{user.public_metadata.plan}}") && detail.ends_with(cure), "{detail}");
+    assert!(detail.contains("public_metadata.plan, metadata.plan"), "{detail}");
+}
+
+#[test]
+fn users_who_are_on_no_plan_raise_no_alarm() {
+    for claims in [json!({"public_metadata": {"plan": null}}), json!({"metadata": {}}), json!({"plan": null})]
+    {
+        assert!(missing_plan_claims(&mut gate(), &vec![claims; 12]).is_empty());
+    }
+    let mut mixed = vec![json!({}); 12];
+    for number in [1, 3, 5, 7, 9, 11] {
+        mixed[number] = json!({"public_metadata": {}});
+    }
+    assert!(missing_plan_claims(&mut gate(), &mixed).is_empty(), "the template was changed");
+    let mut organizations = gate_with(|gate| gate["subject"] = json!("organization"));
+    assert!(
+        missing_plan_claims(&mut organizations, &vec![json!({}); 12]).is_empty(),
+        "no active organization"
+    );
+    let mut document = document();
+    document["plans"] = json!([document["plans"][0]]);
+    document["plan_gate"]["rules"] = json!([{"name": "signed_in", "path_prefix": "/account"}]);
+    assert!(missing_plan_claims(&mut gate_of(&document), &vec![json!({}); 12]).is_empty(), "one plan");
 }
 
 #[test]

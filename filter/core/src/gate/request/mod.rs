@@ -291,7 +291,10 @@ impl GateRequest {
     /// Caches the caller of a token that was just verified.
     fn remember(&mut self, worker: &mut GateWorker, now: Micros, token: VerifiedToken) -> Rc<Caller> {
         let (bytes, session) = token.into_parts();
-        let (caller, error) = Caller::new(session, &worker.gate, &worker.plans);
+        let (caller, error, is_claim_provided) = Caller::new(session, &worker.gate, &worker.plans);
+        if let (Some(is_provided), Some(subject)) = (is_claim_provided, &caller.subject) {
+            self.reports.extend(worker.record_plan_claim(is_provided, subject, now));
+        }
         if let Some(error) = error {
             let subject = caller.subject.as_ref();
             self.reports.extend(error.reports(&worker.metrics, &mut worker.reported, subject, now));
