@@ -10,11 +10,17 @@ const SERVICE: &str = "https://api.example.com";
 
 /// Starts a gateway with the README's document.
 async fn gateway_of_the_readme() -> Gateway {
+    gateway_with(|_| ()).await
+}
+
+/// Starts a gateway with the README's document after an edit.
+async fn gateway_with(edit: impl FnOnce(&mut serde_norway::Value)) -> Gateway {
     Gateway::start(|shipped| {
         shipped.document(|document| {
             let issuer = document["plan_gate"]["issuer"].clone();
             *document = crate::yaml::readme_document();
             document["plan_gate"]["issuer"] = issuer;
+            edit(document);
         })
     })
     .await
@@ -68,12 +74,40 @@ async fn the_bodies_of_the_gates_page_are_those_of_the_gate() {
     let free = gateway.get("/reports").bearer_auth(&token).send().await.expect("a response");
     sent.push(anonymous.json().await.expect("JSON"));
     sent.push(free.json().await.expect("JSON"));
-    for block in read("docs/gate.md").blocks.iter().filter(|block| block.language == "json") {
-        let shown: Value = serde_json::from_str(&block.text).expect("JSON");
+    for (location, shown) in shown_json().into_iter().filter(|(_, shown)| !is_log_line(shown)) {
         let same = sent.iter().find(|body| body["code"] == shown["code"]);
-        let body = same.unwrap_or_else(|| panic!("{}: the gate sent no {}", block.location, shown["code"]));
-        assert_eq!(timeless(body), timeless(&shown), "{}", block.location);
+        let body = same.unwrap_or_else(|| panic!("{location}: the gate sent no {}", shown["code"]));
+        assert_eq!(timeless(body), timeless(&shown), "{location}");
     }
+}
+
+/// Checks that the log lines on the page are those of shadow mode.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_lines_of_the_gates_page_are_those_of_shadow_mode() {
+    let gateway = gateway_with(|document| document["plan_gate"]["shadow"] = true.into()).await;
+    let token = gateway.token("user_1", "free");
+    let passed = gateway.get("/reports").bearer_auth(&token).send().await.expect("a response");
+    assert_eq!(passed.status(), 200);
+    let logged = gateway.envoy.log_line_with(r#""audit":"shadowed""#).await;
+    let logged = logged.find('{').map(|start| &logged[start..]).expect("a JSON object");
+    let logged: Value = serde_json::from_str(logged).expect("JSON");
+    let lines: Vec<_> = shown_json().into_iter().filter(|(_, shown)| is_log_line(shown)).collect();
+    assert!(!lines.is_empty(), "docs/gate.md shows no log line");
+    for (location, shown) in lines {
+        assert_eq!(logged, shown, "{location}");
+    }
+}
+
+/// Returns the JSON that the page about the gate shows, with the location of each block.
+fn shown_json() -> Vec<(String, Value)> {
+    let blocks = read("docs/gate.md").blocks.into_iter().filter(|block| block.language == "json");
+    let parsed = blocks.map(|block| (block.location, serde_json::from_str(&block.text)));
+    parsed.map(|(location, shown)| (location, shown.expect("JSON"))).collect()
+}
+
+/// Returns whether this is a line of the log, and not the body of a response.
+fn is_log_line(shown: &Value) -> bool {
+    shown.get("audit").is_some()
 }
 
 /// Removes the members that depend on the time and on earlier requests.
