@@ -57,9 +57,24 @@ fn all_filters_have_the_same_document() {
     }
 }
 
+/// Envoy uses each expression of a label, but logs a warning about a label that has several.
+#[test]
+fn each_label_of_the_metrics_has_one_expression() {
+    for file in ["standalone.yaml", "standalone-native.yaml", "envoy-gateway/tollgate.yaml"] {
+        let text = workspace::text(&format!("envoy/{file}"));
+        let labels = text.split("{tag_name: ").skip(1).map(|rest| rest.split(',').next());
+        let mut labels: Vec<&str> = labels.map(|label| label.expect("a name")).collect();
+        labels.sort_unstable();
+        assert!(labels.contains(&"code") && labels.contains(&"result"), "{file}: {labels:?}");
+        assert!(labels.is_sorted_by(|one, next| one < next), "{file}: {labels:?}");
+    }
+}
+
 #[tokio::test]
 async fn all_modules_serve_on_every_worker() {
     let envoy = Standalone::load().modules(Modules::build()).start().await;
+    let log = envoy.log();
+    assert!(!log.contains("[warning]"), "{log}");
     let stats = envoy.stats().await;
     for filter in FILTERS {
         assert_eq!(stats.vm_reloads(filter), 0, "{filter}");
