@@ -10,7 +10,7 @@ import { clerk } from "./clerk.js";
 import { byId, day, during, element, money, replace, until } from "./elements.js";
 import { isReached, reached } from "./path.js";
 import { refusalNote } from "./refusal-note.js";
-import { rateLimit, Tollgate } from "./tollgate.js";
+import { rateLimit, Tollgate, TollgateRefusal } from "./tollgate.js";
 
 const tollgate = new Tollgate({ getToken: (options) => clerk.getToken(options) });
 
@@ -103,8 +103,10 @@ async function showPlan() {
     subscription = clerk.person && (await tollgate.subscription());
     if (subscription) note = subscriptionNote(subscription);
   } catch (error) {
+    if (!(error instanceof TollgateRefusal)) throw error;
     note = [refusalNote(error)];
   }
+  if (subscription?.actions.includes("resume")) reached("cancel");
   replace(byId("subscription"), ...note);
   replace(byId("plans"), ...plans.map(planCard));
   byId("preview").replaceChildren();
@@ -137,7 +139,10 @@ function planCard({ plan, prices, limits, features }, rank) {
     ...prices.map((price) => element("option", { value: price.interval, textContent: priceText(price) })));
   const order = () => (choice ? { plan, interval: choice.value } : { plan });
   const action = subscription?.actions.find((name) => name === "checkout" || name === "change");
-  const buy = () => act(() => (action === "checkout" ? checkout(order()) : preview(order())));
+  const buy = () => {
+    reached("upgrade");
+    act(() => (action === "checkout" ? checkout(order()) : preview(order())));
+  };
   const included = Object.entries(limits).flatMap(limitTexts);
   included.push(...features.map((feature) => feature.replaceAll("_", " ")));
   const isOffered = action && rank !== current && prices.length > 0;
@@ -159,7 +164,6 @@ const limitTexts = ([limit, windows]) =>
 
 async function checkout(order) {
   sessionStorage.setItem("ordered", order.plan);
-  reached("upgrade");
   location.assign(await tollgate.checkout(order));
 }
 
@@ -188,7 +192,6 @@ async function preview(order) {
 async function cancel() {
   const { pending } = await tollgate.cancel();
   await show();
-  reached("cancel");
   return `You keep the plan until ${day(pending.at)}.`;
 }
 
@@ -221,16 +224,13 @@ async function showInvoices() {
   byId("invoice-list").replaceChildren(...invoices.map(entry));
 }
 
-/** After Stripe's page: the event is on its way. */
-async function thankFor(plan) {
+/** Shows the plan that was bought, when the browser returns from Stripe. */
+async function showPaid(plan) {
   history.replaceState(null, "", "/");
   byId("plan-status").replaceChildren("You have paid. Stripe now sends its event to the gateway…");
-  byId("plan-status").scrollIntoView({ block: "center" });
   const isSet = await tollgate.untilPlan(plan);
   await show();
-  if (!isSet) return "Your plan will change in a moment.";
-  reached("paid");
-  return `You are on ${plan} now.`;
+  return isSet ? `You are on ${plan} now.` : "Your plan will change in a moment.";
 }
 
 // The page.
@@ -283,6 +283,8 @@ watch({
 });
 await act(async () => {
   await showPeople();
-  if (new URLSearchParams(location.search).has("paid")) return thankFor(sessionStorage.getItem("ordered"));
-  await show();
+  if (!new URLSearchParams(location.search).has("paid")) return show();
+  reached("paid");
+  byId("plan-status").scrollIntoView({ block: "center" });
+  return showPaid(sessionStorage.getItem("ordered"));
 });

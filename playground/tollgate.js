@@ -3,12 +3,15 @@
  *
  * Copy this file into your frontend. It has no dependencies. `app.js` uses all of it.
  *
- *     const tollgate = new Tollgate({ getToken: (options) => Clerk.session?.getToken(options) });
+ *     const getToken = (options) => window.Clerk.session?.getToken(options);
+ *     const tollgate = new Tollgate({ origin: "https://api.example.com", getToken });
  *     try {
  *       const response = await tollgate.fetch("/ask");
- *     } catch (refusal) {
- *       if (!(refusal instanceof TollgateRefusal)) throw refusal;
- *       show(refusal.message, refusal.upgradeUrl, refusal.waitUntil);
+ *       showAnswer(await response.text());
+ *     } catch (error) {
+ *       if (!(error instanceof TollgateRefusal)) throw error;
+ *       if (error.upgradeUrl) showUpgrade(error.upgradeUrl);
+ *       if (error.waitUntil) showWait(error.waitUntil);
  *     }
  *
  * @module

@@ -8,8 +8,9 @@ type Rule = fn(&Block) -> Result<(), String>;
 
 /// The languages of the pages. Configurations of Envoy are also checked by Envoy, and set-up commands are
 /// run.
-const RULES: [(&str, Rule); 10] = [
+const RULES: [(&str, Rule); 11] = [
     ("console", shell::check_console),
+    ("js", code::typescript),
     ("json", json),
     ("mermaid", mermaid::check),
     ("python", code::python),

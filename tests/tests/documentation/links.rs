@@ -64,7 +64,8 @@ fn every_path_that_a_page_names_exists() {
 
 /// Returns whether a text can only be a path of the repository.
 fn is_path(text: &str) -> bool {
-    const FOLDERS: [&str; 7] = [".ci/", ".github/", "docs/", "envoy/", "filter/", "fuzz/", "tests/"];
+    const FOLDERS: [&str; 8] =
+        [".ci/", ".github/", "docs/", "envoy/", "filter/", "fuzz/", "playground/", "tests/"];
     FOLDERS.iter().any(|folder| text.starts_with(folder)) && !text.contains(['*', '$', '<', '…', ' '])
 }
 
