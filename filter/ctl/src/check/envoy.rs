@@ -80,7 +80,7 @@ pub(super) fn which(filter: &Value) -> Option<&'static str> {
 }
 
 /// Returns whether an entry is a filter of a dynamic module: the native build.
-fn is_native(filter: &Value) -> bool {
+pub(super) fn is_native(filter: &Value) -> bool {
     filter.pointer("/typed_config/dynamic_module_config").is_some()
 }
 

@@ -8,6 +8,7 @@ mod credentials;
 mod document;
 mod envoy;
 mod envoy_gateway;
+mod envoy_program;
 mod example;
 mod file;
 mod finding;
@@ -23,6 +24,7 @@ mod routes;
 
 use crate::document::{FoundDocument, is_document};
 use clap::Args;
+use envoy_program::EnvoyProgram;
 use file::CheckedFile;
 use finding::{Finding, FindingKind, Level, Location};
 pub(crate) use key_file::key_problem;
@@ -45,6 +47,7 @@ Examples:
   tollgate check gateway.yaml routes.yaml policies.yaml
   kubectl get envoyextensionpolicy tollgate -o yaml | tollgate check -
   tollgate check --strict --environment envoy.yaml    where Envoy runs: with its variables and files
+  tollgate check --envoy /usr/local/bin/envoy envoy.yaml    whether this Envoy can run it
   tollgate check --strict --allow memory_counter --format json envoy.yaml
 
 Exit codes: 0 no error; 1 an error, or a warning with --strict; 2 the command line is wrong.
@@ -64,6 +67,9 @@ pub(crate) struct CheckArguments {
     /// the configuration names.
     #[arg(long)]
     environment: bool,
+    /// Ask this Envoy whether it knows everything that the files use, and has what the modules need.
+    #[arg(long, value_name = "FILE")]
+    envoy: Option<String>,
     /// How to print the result.
     #[arg(long, value_enum, default_value = "text")]
     format: ReportFormat,
@@ -78,6 +84,7 @@ impl CheckArguments {
             strict: true,
             allow: vec![FindingKind::Placeholder],
             environment: false,
+            envoy: None,
             format: ReportFormat::Text,
         }
     }
@@ -125,17 +132,32 @@ fn not_held(filter: &str) -> &'static str {
 pub(crate) fn run(arguments: &CheckArguments) -> ExitCode {
     let (files, mut findings) = file::read_all(&arguments.files);
     findings.extend(check(&files, arguments.environment));
+    let envoy = arguments.envoy.as_deref().and_then(|file| ask(file, &files, &mut findings));
     findings.retain(|finding| !arguments.allow.contains(&finding.kind));
     findings.sort_by_key(|finding| {
         let Location { file, path, .. } = &finding.location;
         (*file, files.get(*file).and_then(|file| file.position(path)))
     });
     match arguments.format {
-        ReportFormat::Text => report::print_text(&files, &findings),
-        ReportFormat::Json => report::print_json(&files, &findings),
+        ReportFormat::Text => report::print_text(&files, &findings, envoy.as_ref()),
+        ReportFormat::Json => report::print_json(&files, &findings, envoy.as_ref()),
     }
     let is_failure = |finding: &Finding| arguments.strict || finding.kind.level() == Level::Error;
     if findings.iter().any(is_failure) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+/// Asks an Envoy whether it can run the files, and adds why not. None if it is not an Envoy.
+fn ask(envoy: &str, files: &[CheckedFile], findings: &mut Vec<Finding>) -> Option<EnvoyProgram> {
+    match EnvoyProgram::ask(envoy) {
+        Ok(program) => {
+            findings.extend(envoy_program::findings(&program, files));
+            Some(program)
+        }
+        Err(text) => {
+            findings.push(Finding::new(FindingKind::NotEnvoy, Location::default(), text));
+            None
+        }
+    }
 }
 
 fn or_file(location: &str) -> &str {

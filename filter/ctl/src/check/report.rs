@@ -1,6 +1,7 @@
 //! The report of a check: lines like a compiler's for people, JSON for programs.
 
-use super::finding::{Finding, Level};
+use super::envoy_program::EnvoyProgram;
+use super::finding::{Finding, FindingKind, Level};
 use super::positions::Position;
 use super::{CheckedFile, counted, or_file};
 use crate::terminal::{ERROR, NOTE, POSITION, WARNING, print_error_line, print_line, styled};
@@ -15,8 +16,9 @@ pub(super) enum ReportFormat {
     Json,
 }
 
-/// Prints the findings, which are sorted by file, and one line for each file.
-pub(super) fn print_text(files: &[CheckedFile], findings: &[Finding]) {
+/// Prints the findings, which are sorted by file, and one line for each file. The last line is about the Envoy
+/// that was asked, if it can run them.
+pub(super) fn print_text(files: &[CheckedFile], findings: &[Finding], envoy: Option<&EnvoyProgram>) {
     for finding in findings {
         let (style, level) = match finding.kind.level() {
             Level::Error => (ERROR, "error"),
@@ -50,14 +52,31 @@ pub(super) fn print_text(files: &[CheckedFile], findings: &[Finding]) {
             }
         }
     }
+    if let Some(envoy) = envoy
+        && can_run(findings)
+    {
+        let is_alone = |file: &CheckedFile| file.documents().iter().any(|location| location.is_empty());
+        if files.iter().all(is_alone) {
+            print_line!("{envoy}: the document alone does not depend on it; check the file that Envoy loads");
+        } else {
+            print_line!("{envoy} knows everything that the files use");
+        }
+    }
+}
+
+/// Returns whether no finding says that the Envoy that was asked cannot run the files.
+fn can_run(findings: &[Finding]) -> bool {
+    const CANNOT: [FindingKind; 3] =
+        [FindingKind::NotEnvoy, FindingKind::RefusedByEnvoy, FindingKind::MissingRuntime];
+    !findings.iter().any(|finding| CANNOT.contains(&finding.kind))
 }
 
 /// Prints the findings as one JSON object.
-pub(super) fn print_json(files: &[CheckedFile], findings: &[Finding]) {
-    print_line!("{:#}", to_json(files, findings));
+pub(super) fn print_json(files: &[CheckedFile], findings: &[Finding], envoy: Option<&EnvoyProgram>) {
+    print_line!("{:#}", to_json(files, findings, envoy));
 }
 
-fn to_json(files: &[CheckedFile], findings: &[Finding]) -> Value {
+fn to_json(files: &[CheckedFile], findings: &[Finding], envoy: Option<&EnvoyProgram>) -> Value {
     let diagnostic = |finding: &Finding| {
         let position = position(files, finding);
         json!({
@@ -75,6 +94,9 @@ fn to_json(files: &[CheckedFile], findings: &[Finding]) -> Value {
     json!({
         "diagnostics": findings.iter().map(diagnostic).collect::<Vec<_>>(),
         "files": files.iter().map(file).collect::<Vec<_>>(),
+        "envoy": envoy.map(|envoy| json!({
+            "file": envoy.file, "version": envoy.version.to_string(), "can_run": can_run(findings),
+        })),
         "errors": count(Level::Error),
         "warnings": count(Level::Warning),
     })
