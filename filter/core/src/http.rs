@@ -148,12 +148,30 @@ pub enum Outcome<'a> {
     },
     /// No response before the callout's timeout.
     TimedOut,
-    /// The connection was refused, or was reset before the response was complete.
+    /// The connection was refused, or was reset before the response was complete. Also a TLS failure, if Envoy
+    /// does not say so.
     Reset,
+    /// No TLS connection was established. Envoy 1.38.1 and later only says so with the runtime guard
+    /// `envoy.reloadable_features.hide_transport_failure_reason_in_response_body` set to false.
+    TlsFailed(TlsFailure),
     /// The response is larger than the host's maximum.
     TooLarge,
     /// Envoy has no such cluster, or refused to start the callout.
     ClusterUnknown,
+}
+
+/// Why no TLS connection to an upstream was established.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TlsFailure {
+    /// Envoy did not accept the server's certificate.
+    #[error(
+        "Envoy does not accept the server's certificate: check `trusted_ca`, `match_typed_subject_alt_names`, and `sni` \
+         of the cluster, and the gateway's clock"
+    )]
+    Certificate,
+    /// Any other error in the handshake, for example because the server does not speak TLS on this port.
+    #[error("the TLS handshake failed: check the address, the port, and `transport_socket` of the cluster")]
+    Handshake,
 }
 
 /// The HTTP response to a [`Callout`].
@@ -174,8 +192,13 @@ pub enum CalloutError {
     #[error("no response before the timeout")]
     TimedOut,
     /// See [`Outcome::Reset`].
-    #[error("the connection was refused or reset")]
+    #[error(
+        "the connection was refused or reset, or its TLS handshake failed (then the cluster's `ssl` counters increase)"
+    )]
     Reset,
+    /// See [`Outcome::TlsFailed`].
+    #[error("{0}")]
+    TlsFailed(TlsFailure),
     /// See [`Outcome::TooLarge`].
     #[error("the response is too large")]
     TooLarge,
@@ -219,6 +242,7 @@ impl<'a> Outcome<'a> {
         match *self {
             Outcome::TimedOut => CalloutError::TimedOut,
             Outcome::Reset => CalloutError::Reset,
+            Outcome::TlsFailed(failure) => CalloutError::TlsFailed(failure),
             Outcome::TooLarge => CalloutError::TooLarge,
             Outcome::ClusterUnknown => CalloutError::ClusterUnknown,
             Outcome::Failed { grpc_status } => CalloutError::GrpcStatus(grpc_status),
@@ -292,6 +316,7 @@ mod tests {
         let errors = [
             (Outcome::TimedOut, CalloutError::TimedOut),
             (Outcome::Reset, CalloutError::Reset),
+            (Outcome::TlsFailed(TlsFailure::Certificate), CalloutError::TlsFailed(TlsFailure::Certificate)),
             (Outcome::TooLarge, CalloutError::TooLarge),
             (Outcome::ClusterUnknown, CalloutError::ClusterUnknown),
             (Outcome::Failed { grpc_status: 14 }, CalloutError::GrpcStatus(14)),

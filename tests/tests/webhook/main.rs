@@ -12,3 +12,4 @@ mod shared;
 mod step;
 mod storm;
 mod subjects;
+mod tls;

@@ -87,6 +87,7 @@ impl From<&Outcome<'_>> for OwnedOutcome {
             Outcome::Failed { grpc_status } => OwnedOutcome::Failed(Outcome::Failed { grpc_status }),
             Outcome::TimedOut => OwnedOutcome::Failed(Outcome::TimedOut),
             Outcome::Reset => OwnedOutcome::Failed(Outcome::Reset),
+            Outcome::TlsFailed(failure) => OwnedOutcome::Failed(Outcome::TlsFailed(failure)),
             Outcome::TooLarge => OwnedOutcome::Failed(Outcome::TooLarge),
             Outcome::ClusterUnknown => OwnedOutcome::Failed(Outcome::ClusterUnknown),
         }
