@@ -1,19 +1,13 @@
-//! Starts `tests/backend/app.py` (FastAPI on uvicorn), reads which requests it received, and kills it on
-//! drop.
+//! Starts `tests/backend/app.py`, and reads which requests it received.
 
-use super::Certificate;
-use crate::install::python::Python;
-use crate::install::workspace;
+use super::{Certificate, PythonServer};
 use serde::Deserialize;
-use std::io::{BufRead, BufReader};
-use std::net::{Ipv4Addr, SocketAddr};
-use std::process::{Child, Command, Stdio};
+use std::net::SocketAddr;
 
 /// A running backend. Dropping it kills it.
 #[derive(Debug)]
 pub struct Backend {
-    child: Child,
-    listening: Listening,
+    server: PythonServer,
     client: reqwest::Client,
 }
 
@@ -40,13 +34,6 @@ impl ReceivedRequest {
     }
 }
 
-/// The line that app.py prints when it listens.
-#[derive(Debug, Deserialize)]
-struct Listening {
-    port: u16,
-    tls_port: Option<u16>,
-}
-
 impl Backend {
     /// Starts one and waits until it responds. Installs its packages below `target/` the first time.
     ///
@@ -62,34 +49,19 @@ impl Backend {
     }
 
     async fn serve(certificate: Option<&Certificate>) -> Backend {
-        let mut python = Command::new(Python::with("tests/backend/requirements.txt").interpreter());
-        python.arg(workspace::file("tests/backend/app.py"));
-        if let Some(certificate) = certificate {
-            python.env("TLS_CERTIFICATE", certificate.certificate()).env("TLS_KEY", certificate.key());
-        }
-        // Its standard input closes when this process ends, however that happens; then it ends too.
-        let mut child = python
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap_or_else(|e| panic!("cannot start {python:?}: {e}"));
-        let mut line = String::new();
-        let stdout = child.stdout.take().map(BufReader::new);
-        let _ = stdout.map(|mut stdout| stdout.read_line(&mut line));
-        let listening: Listening = serde_json::from_str(&line)
-            .unwrap_or_else(|e| panic!("app.py did not print its ports, see its messages above: {e}"));
+        let server = PythonServer::start::<&str>("app.py", &[], certificate);
         // Connections are not reused: a connection belongs to the runtime that opened it, and a backend may
         // outlive it.
         let client = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build();
         let client = client.unwrap_or_else(|e| panic!("cannot make an HTTP client: {e}"));
-        let backend = Backend { child, listening, client };
+        let backend = Backend { server, client };
         backend.received().await;
         backend
     }
 
     /// Returns the address of plain HTTP.
     pub fn address(&self) -> SocketAddr {
-        SocketAddr::new(Ipv4Addr::LOCALHOST.into(), self.listening.port)
+        self.server.address()
     }
 
     /// Returns the address of HTTPS.
@@ -97,11 +69,8 @@ impl Backend {
     /// # Panics
     /// If it was started without a certificate.
     pub fn tls_address(&self) -> SocketAddr {
-        let port = self
-            .listening
-            .tls_port
-            .unwrap_or_else(|| panic!("this backend was started without a certificate"));
-        SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port)
+        let address = self.server.tls_address();
+        address.unwrap_or_else(|| panic!("this backend was started without a certificate"))
     }
 
     /// Returns all requests since the start or [`Backend::clear_received`], oldest first. A request is listed
@@ -118,12 +87,5 @@ impl Backend {
         let url = format!("http://{}/__seen", self.address());
         let response = self.client.delete(url).send().await;
         response.unwrap_or_else(|e| panic!("the backend does not respond: {e}"));
-    }
-}
-
-impl Drop for Backend {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }

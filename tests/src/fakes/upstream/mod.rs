@@ -2,6 +2,8 @@
 
 mod backend;
 mod certificate;
+mod python_server;
 
 pub use backend::{Backend, ReceivedRequest};
 pub use certificate::Certificate;
+pub use python_server::PythonServer;
