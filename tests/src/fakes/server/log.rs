@@ -58,6 +58,11 @@ impl RequestLog {
         self.entries.lock().unwrap().iter().filter(changed).count()
     }
 
+    /// Returns a receiver that changes with each request that arrives, is carried out, or is answered.
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.changes.subscribe()
+    }
+
     /// Forgets everything so far, including requests that are not complete yet.
     pub fn clear(&self) {
         self.entries.lock().unwrap().clear();

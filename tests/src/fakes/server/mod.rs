@@ -142,6 +142,11 @@ impl FakeServer {
 
 /// Returns the current time of this machine in Unix seconds.
 pub fn unix_now() -> i64 {
+    unix_now_ms() / 1000
+}
+
+/// Returns the current time of this machine in Unix milliseconds.
+pub fn unix_now_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is past 1970");
-    i64::try_from(since.as_secs()).expect("seconds that fit i64")
+    i64::try_from(since.as_millis()).expect("milliseconds that fit i64")
 }

@@ -17,6 +17,11 @@ impl FakeStripe {
         events
     }
 
+    /// Returns the event with that id, if it was among those of [`FakeStripe::take_events`].
+    pub fn emitted_event(&self, id: &str) -> Option<Event> {
+        self.stripe.state().account.events.iter().find(|event| event.event_id() == id).cloned()
+    }
+
     /// Sets what happens when the card of a customer is charged.
     ///
     /// # Panics

@@ -2,23 +2,20 @@
 //! endpoint does not answer with 2xx is sent again, signed anew, until it does.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::Client;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tollgate_fixtures::Random;
 
 use super::FakeStripe;
+use super::delivery_attempt::{DeliveryAttempt, DeliveryReason, EventSender};
 use super::events::Event;
 use super::service::Stripe;
-use crate::fakes::server::unix_now;
 
-/// The time between a failed attempt and the next one, instead of Stripe's hours.
+/// The time between a failed attempt and the next one, unless a test sets another.
 const RETRY: Duration = Duration::from_millis(20);
-/// The maximum duration of an attempt.
-const ATTEMPT_MAX: Duration = Duration::from_secs(20);
 /// The time for which [`EventDelivery::finish`] waits before it fails the test.
 const WAIT_MAX: Duration = Duration::from_secs(60);
 
@@ -44,6 +41,8 @@ pub struct DeliverySettings {
     pub duplicates_percent: usize,
     /// The maximum number of deliveries in progress. With more than one, their order is not defined.
     pub at_once_max: usize,
+    /// The time between a failed attempt and the next one, instead of Stripe's hours.
+    pub retry_after: Duration,
 }
 
 impl DeliverySettings {
@@ -55,19 +54,9 @@ impl DeliverySettings {
             order: DeliveryOrder::Created,
             duplicates_percent: 0,
             at_once_max: 1,
+            retry_after: RETRY,
         }
     }
-}
-
-/// An attempt to deliver an event.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DeliveryAttempt {
-    /// The event's id.
-    pub event: String,
-    /// The event's type.
-    pub kind: String,
-    /// The status of the response; `None` if there was none.
-    pub status: Option<u16>,
 }
 
 /// The progress of the delivery of events.
@@ -83,7 +72,7 @@ struct DeliveryProgress {
 #[derive(Debug)]
 pub struct EventDelivery {
     task: JoinHandle<()>,
-    attempts: Arc<Mutex<Vec<DeliveryAttempt>>>,
+    sender: Arc<EventSender>,
     progress: watch::Receiver<DeliveryProgress>,
     events: watch::Receiver<usize>,
 }
@@ -98,26 +87,24 @@ impl FakeStripe {
     /// Delivers the events that requests, pages, actions, and the time lead to from now on. Deliveries are
     /// signed by the clock of this machine.
     pub fn deliver_events(&self, settings: DeliverySettings) -> EventDelivery {
-        let attempts = Arc::new(Mutex::new(Vec::new()));
         let taken = self.stripe.state().account.events.len();
-        let (sender, progress) = watch::channel(DeliveryProgress { taken, open: 0 });
+        let sender = Arc::new(EventSender::new(&settings));
+        let (progress_sender, progress) = watch::channel(DeliveryProgress { taken, open: 0 });
         let seed = match settings.order {
             DeliveryOrder::Created => 0,
             DeliveryOrder::Shuffled(seed) => seed,
         };
         let sending = Sending {
             stripe: Arc::clone(&self.stripe),
-            client: Client::builder().no_proxy().timeout(ATTEMPT_MAX).build().expect("an HTTP client"),
+            sender: Arc::clone(&sender),
             settings,
             random: Random::from_seed(seed),
             waiting: VecDeque::new(),
             taken,
-            started: 0,
-            attempts: Arc::clone(&attempts),
-            progress: sender,
+            progress: progress_sender,
         };
         let events = self.stripe.events.subscribe();
-        EventDelivery { task: tokio::spawn(sending.run()), attempts, progress, events }
+        EventDelivery { task: tokio::spawn(sending.run()), sender, progress, events }
     }
 }
 
@@ -134,23 +121,36 @@ impl EventDelivery {
         assert!(done.is_ok(), "events are still not delivered: {:?}", self.attempts());
     }
 
-    /// Returns all attempts so far, in order.
-    pub fn attempts(&self) -> Vec<DeliveryAttempt> {
-        self.attempts.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Delivers an event once more, or a forged one, and returns the attempt. It is not repeated.
+    pub async fn deliver(&self, event: &Event, reason: DeliveryReason) -> DeliveryAttempt {
+        self.sender.attempt(event, reason).await
     }
+
+    /// Returns all attempts so far, in the order in which they ended.
+    pub fn attempts(&self) -> Vec<DeliveryAttempt> {
+        self.sender.attempts()
+    }
+
+    /// Returns the number of attempts so far, and later changes of it.
+    pub fn ended_attempts(&self) -> watch::Receiver<usize> {
+        self.sender.ended()
+    }
+}
+
+/// An event that waits for its next attempt.
+struct WaitingEvent {
+    event: Event,
+    reason: DeliveryReason,
 }
 
 /// The state of the task that delivers.
 struct Sending {
     stripe: Arc<Stripe>,
-    client: Client,
+    sender: Arc<EventSender>,
     settings: DeliverySettings,
     random: Random,
-    waiting: VecDeque<Event>,
+    waiting: VecDeque<WaitingEvent>,
     taken: usize,
-    /// The number of attempts that were started.
-    started: usize,
-    attempts: Arc<Mutex<Vec<DeliveryAttempt>>>,
     progress: watch::Sender<DeliveryProgress>,
 }
 
@@ -187,41 +187,29 @@ impl Sending {
         let new = self.stripe.state().account.events[self.taken..].to_vec();
         self.taken += new.len();
         for event in new {
+            let first = WaitingEvent { event, reason: DeliveryReason::First };
             if self.random.percent(self.settings.duplicates_percent) {
-                self.waiting.push_back(event.clone());
+                self.waiting.push_back(WaitingEvent { event: first.event.clone(), ..first });
             }
-            self.waiting.push_back(event);
+            self.waiting.push_back(first);
         }
     }
 
     /// Takes an event that waits, and returns an attempt to deliver it. Its result is the event if the
     /// attempt fails.
-    fn attempt_next(&mut self) -> impl Future<Output = Option<Event>> + use<> {
+    fn attempt_next(&mut self) -> impl Future<Output = Option<WaitingEvent>> + use<> {
         let index = match self.settings.order {
             DeliveryOrder::Created => 0,
             DeliveryOrder::Shuffled(_) => self.random.below(self.waiting.len()),
         };
-        let event = self.waiting.remove(index).expect("an event waits");
-        let url = &self.settings.urls[self.started % self.settings.urls.len()];
-        self.started += 1;
-        let (body, signature) = event.signed(&[&self.settings.secret], unix_now());
-        let request = self.client.post(url).header("stripe-signature", signature);
-        let request = request.header("content-type", "application/json; charset=utf-8").body(body);
-        let attempts = Arc::clone(&self.attempts);
+        let WaitingEvent { event, reason } = self.waiting.remove(index).expect("an event waits");
+        let (sender, retry_after) = (Arc::clone(&self.sender), self.settings.retry_after);
         async move {
-            let response = request.send().await;
-            let status = response.ok().map(|response| response.status().as_u16());
-            let attempt = DeliveryAttempt {
-                event: event.event_id().to_owned(),
-                kind: event.json["type"].as_str().unwrap_or_default().to_owned(),
-                status,
-            };
-            attempts.lock().unwrap_or_else(PoisonError::into_inner).push(attempt);
-            if status.is_some_and(|status| (200..300).contains(&status)) {
+            if sender.attempt(&event, reason).await.is_accepted() {
                 return None;
             }
-            tokio::time::sleep(RETRY).await;
-            Some(event)
+            tokio::time::sleep(retry_after).await;
+            Some(WaitingEvent { event, reason: DeliveryReason::Retry })
         }
     }
 }

@@ -7,6 +7,7 @@ mod calendar;
 mod checkout;
 mod customers;
 mod delivery;
+mod delivery_attempt;
 mod emitted;
 mod endpoints;
 mod error;
@@ -47,7 +48,8 @@ use tokio::sync::watch;
 
 pub use account::{Account, StripeObject};
 pub use checkout::PaymentPageError;
-pub use delivery::{DeliveryAttempt, DeliveryOrder, DeliverySettings, EventDelivery};
+pub use delivery::{DeliveryOrder, DeliverySettings, EventDelivery};
+pub use delivery_attempt::{DeliveryAttempt, DeliveryReason};
 use events::Event;
 pub use idempotency::ExecutionFailure;
 use model::{Customer, Subscription};
