@@ -6,6 +6,7 @@ use serde_norway::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The directory in the shipped files that contains the user's modules and secrets.
 const SHIPPED_DIR: &str = "/etc/tollgate";
@@ -27,6 +28,8 @@ pub(crate) struct Files {
     pub(crate) drain_s: Option<u32>,
     /// The Envoy, if not the one of all tests.
     pub(crate) program: Option<PathBuf>,
+    /// The time after which Envoy writes its access log, if not Envoy's default.
+    pub(crate) access_log_flush: Option<Duration>,
 }
 
 impl Files {
@@ -40,7 +43,7 @@ impl Files {
 
     /// Writes the files to a directory of their own.
     pub(super) fn lay_out(mut self) -> Arc<Launch> {
-        let launch = Launch::new(self.env, self.concurrency, self.drain_s, self.program);
+        let launch = Launch::new(&self);
         for (name, value) in &self.secrets {
             launch.write_secret(name, value);
         }

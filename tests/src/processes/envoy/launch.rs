@@ -1,5 +1,6 @@
 //! The directory of one Envoy, with its configuration, secrets and logs, and the environment of its process.
 
+use super::files::Files;
 use super::obtain;
 use crate::install::workspace;
 use serde_json::Value;
@@ -7,6 +8,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// The number of lines of the log that a failure shows.
@@ -22,22 +24,25 @@ pub(super) struct Launch {
     concurrency: u32,
     drain_s: Option<u32>,
     program: PathBuf,
+    access_log_flush: Option<Duration>,
 }
 
 impl Launch {
-    pub(super) fn new(
-        env: BTreeMap<String, String>,
-        concurrency: u32,
-        drain_s: Option<u32>,
-        program: Option<PathBuf>,
-    ) -> Launch {
+    pub(super) fn new(files: &Files) -> Launch {
         let parent = workspace::target_dir().join("envoy");
         let dir = fs::create_dir_all(&parent)
             .and_then(|()| tempfile::Builder::new().prefix("run-").tempdir_in(&parent))
             .and_then(|dir| fs::create_dir(dir.path().join("secrets")).map(|()| dir))
             .unwrap_or_else(|e| panic!("cannot create a directory in {}: {e}", parent.display()));
-        let program = program.unwrap_or_else(|| obtain::program().to_path_buf());
-        Launch { dir, env, concurrency, drain_s, program }
+        let program = files.program.clone();
+        Launch {
+            dir,
+            env: files.env.clone(),
+            concurrency: files.concurrency,
+            drain_s: files.drain_s,
+            program: program.unwrap_or_else(|| obtain::program().to_path_buf()),
+            access_log_flush: files.access_log_flush,
+        }
     }
 
     pub(super) fn dir(&self) -> &Path {
@@ -93,6 +98,9 @@ impl Launch {
         if let Some(seconds) = self.drain_s {
             command.args(["--drain-time-s", &seconds.to_string()]);
         }
+        if let Some(interval) = self.access_log_flush {
+            command.args(["--file-flush-interval-msec", &interval.as_millis().to_string()]);
+        }
         // At `info`, `main` lists every extension that is compiled in.
         command.args(["--component-log-level", "main:warning"]);
         command.arg("--admin-address-path").arg(self.admin_file());
@@ -133,11 +141,11 @@ impl Launch {
         self.dir().join("envoy.json")
     }
 
-    fn log_file(&self) -> PathBuf {
+    pub(super) fn log_file(&self) -> PathBuf {
         self.dir().join("envoy.log")
     }
 
-    fn access_log_file(&self) -> PathBuf {
+    pub(super) fn access_log_file(&self) -> PathBuf {
         self.dir().join("access.log")
     }
 }

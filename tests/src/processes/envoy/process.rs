@@ -4,7 +4,7 @@ use super::launch::Launch;
 use super::stats::Stats;
 use serde_json::Value;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -83,6 +83,16 @@ impl Envoy {
     /// delay.
     pub fn access_log(&self) -> String {
         self.process.launch.access_log()
+    }
+
+    /// Returns the file of [`Envoy::log`].
+    pub fn log_file(&self) -> PathBuf {
+        self.process.launch.log_file()
+    }
+
+    /// Returns the file of [`Envoy::access_log`].
+    pub fn access_log_file(&self) -> PathBuf {
+        self.process.launch.access_log_file()
     }
 
     /// Reads all counters and gauges.

@@ -10,6 +10,7 @@ use serde_norway::Value;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The public key in `CLERK_JWT_KEY` unless a test sets its own. Its private key was not kept.
 pub const EXAMPLE_CLERK_JWT_KEY: &str = include_str!("../../../fixtures/clerk_jwt_key.pem");
@@ -49,6 +50,7 @@ pub struct Standalone {
     reloadable: bool,
     drain_s: Option<u32>,
     program: Option<PathBuf>,
+    access_log_flush: Option<Duration>,
 }
 
 impl Standalone {
@@ -84,6 +86,7 @@ impl Standalone {
             reloadable: false,
             drain_s: None,
             program: None,
+            access_log_flush: None,
         };
         for address in ["/admin", "/static_resources/listeners/0"] {
             let socket = at(&mut standalone.config, &format!("{address}/address/socket_address"));
@@ -263,6 +266,18 @@ impl Standalone {
         self
     }
 
+    /// Makes Envoy write its access log after this time: by default, after ten seconds.
+    pub fn access_log_after(mut self, flush: Duration) -> Self {
+        self.access_log_flush = Some(flush);
+        self
+    }
+
+    /// Sets the address of the listener, instead of a free port.
+    pub fn listening_at(mut self, address: SocketAddr) -> Self {
+        set_address(at(&mut self.config, "/static_resources/listeners/0/address/socket_address"), address);
+        self
+    }
+
     /// Edits any other part of Envoy's configuration.
     pub fn edit(mut self, edit: impl FnOnce(&mut Value)) -> Self {
         edit(&mut self.config);
@@ -292,8 +307,18 @@ impl Standalone {
 
     /// Returns the files from which it is started.
     fn files(self) -> Files {
-        let Standalone { config, secrets, env, concurrency, reloadable, drain_s, program, .. } = self;
-        Files { config, secrets, env, concurrency, reloadable, drain_s, program }
+        let Standalone {
+            config,
+            secrets,
+            env,
+            concurrency,
+            reloadable,
+            drain_s,
+            program,
+            access_log_flush,
+            ..
+        } = self;
+        Files { config, secrets, env, concurrency, reloadable, drain_s, program, access_log_flush }
     }
 }
 

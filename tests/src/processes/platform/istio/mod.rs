@@ -41,9 +41,17 @@ impl Istio {
         let secrets = [("stripe_api_key", site.stripe.key()), ("clerk_secret_key", site.clerk.secret_key())];
         let config = serde_norway::to_value(config).expect("JSON is YAML");
         let secrets = secrets.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-        Files { config, secrets, env, concurrency: 2, reloadable: false, drain_s: None, program: None }
-            .start()
-            .await
+        let files = Files {
+            config,
+            secrets,
+            env,
+            concurrency: 2,
+            reloadable: false,
+            drain_s: None,
+            program: None,
+            access_log_flush: None,
+        };
+        files.start().await
     }
 }
 
