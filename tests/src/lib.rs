@@ -5,5 +5,6 @@ pub mod client;
 pub mod fakes;
 pub mod hostile;
 pub mod install;
+pub mod playground;
 pub mod processes;
 pub mod windows;

@@ -1,5 +1,5 @@
 //! `cargo demo`: a payment becomes a plan, and the plan becomes a limit, on a real Envoy. The exit code is 0
-//! only if every step was observed.
+//! only if every step was observed. `cargo demo --open` is the same for a person with a browser.
 
 use serde_json::{Value, json};
 use std::io::Write;
@@ -16,6 +16,21 @@ const FREE_A_DAY: usize = 5;
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    match std::env::args().nth(1).as_deref() {
+        None => demo().await,
+        Some("--open") => {
+            tollgate_tests::playground::run().await;
+            ExitCode::SUCCESS
+        }
+        Some(other) => {
+            say(&format!("there is no option {other}: usage: cargo demo [--open]"));
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Tells the story on a terminal.
+async fn demo() -> ExitCode {
     say(
         "Tollgate: a real Envoy with its filters, in front of a FastAPI service; Stripe and Clerk are faithful fakes.",
     );
@@ -35,6 +50,7 @@ async fn main() -> ExitCode {
     };
     if complete {
         say(&format!("\nEvery step was observed, in {:.1} s.", started.elapsed().as_secs_f64()));
+        say("To try it in a browser, with your own clicks: cargo demo --open");
     }
     if complete { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -25,6 +25,7 @@ use crate::fakes::upstream::Backend;
 use crate::install::modules::Modules;
 use crate::processes::envoy::{EXAMPLE_CLERK_WEBHOOK_SECRET, Envoy, FILTERS, Standalone};
 use reqwest::{Client, Method, RequestBuilder, Response};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use tokio::runtime::Runtime;
@@ -115,7 +116,7 @@ impl Gateway {
     ) -> Gateway {
         let (stripe, clerk) = (FakeStripe::start().await, FakeClerk::start().await);
         let backend = Backend::start().await;
-        let standalone = edit(connected_with(shipped, sections, &backend, &stripe, &clerk));
+        let standalone = edit(connected_with(shipped, sections, backend.address(), &stripe, &clerk));
         Self::start_standalone(stripe, clerk, backend, standalone).await
     }
 
@@ -264,7 +265,8 @@ impl Gateway {
 
     async fn replica_with(&self, sections: &[&str], edit: impl FnOnce(Standalone) -> Standalone) -> Envoy {
         let shipped = Standalone::load();
-        let standalone = edit(connected_with(shipped, sections, &self.backend, &self.stripe, &self.clerk));
+        let standalone =
+            edit(connected_with(shipped, sections, self.backend.address(), &self.stripe, &self.clerk));
         standalone.without_unconfigured_filters().start().await
     }
 
@@ -377,7 +379,12 @@ impl SharedGateway {
 /// Returns the shipped configuration without the [`OPTIONAL`] sections, with every cluster, key and secret
 /// set.
 fn connected(backend: &Backend, stripe: &FakeStripe, clerk: &FakeClerk) -> Standalone {
-    connected_with(Standalone::load(), &[], backend, stripe, clerk)
+    connected_with(Standalone::load(), &[], backend.address(), stripe, clerk)
+}
+
+/// Returns the shipped configuration with all Wasm filters, with every cluster, key and secret set.
+pub(crate) fn connected_with_all(upstream: SocketAddr, stripe: &FakeStripe, clerk: &FakeClerk) -> Standalone {
+    connected_with(Standalone::wasm(), &OPTIONAL, upstream, stripe, clerk)
 }
 
 /// Returns a shipped configuration with these of the [`OPTIONAL`] sections, with every cluster, key and
@@ -385,12 +392,11 @@ fn connected(backend: &Backend, stripe: &FakeStripe, clerk: &FakeClerk) -> Stand
 fn connected_with(
     shipped: Standalone,
     sections: &[&str],
-    backend: &Backend,
+    upstream: SocketAddr,
     stripe: &FakeStripe,
     clerk: &FakeClerk,
 ) -> Standalone {
-    let addresses =
-        [("upstream", backend.address()), ("stripe_api", stripe.addr()), ("clerk_api", clerk.addr())];
+    let addresses = [("upstream", upstream), ("stripe_api", stripe.addr()), ("clerk_api", clerk.addr())];
     let standalone = shipped
         .modules(Modules::build())
         .secret("stripe_api_key", stripe.key())

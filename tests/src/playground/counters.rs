@@ -1,0 +1,30 @@
+//! Some of Envoy's counters that move in the playground.
+
+use crate::processes::envoy::{Envoy, Stats};
+use serde_json::{Map, Value, json};
+
+/// The metrics of Tollgate, by the names in Envoy's statistics without their prefix.
+const METRICS: [&str; 10] = [
+    "tollgate.gate.rule.ask.allowed",
+    "tollgate.gate.rule.ask.over_limit",
+    "tollgate.gate.rule.reports.allowed",
+    "tollgate.gate.rule.reports.plan_required",
+    "tollgate.gate.confirm.asked",
+    "tollgate.webhook.result.processed",
+    "tollgate.webhook.result.already_received",
+    "tollgate.webhook.result.ignored",
+    "tollgate.webhook.result.refused",
+    "tollgate.webhook.result.failed",
+];
+
+/// Reads the counters.
+pub(super) async fn read(envoy: &Envoy) -> Value {
+    shown(&envoy.stats().await)
+}
+
+fn shown(stats: &Stats) -> Value {
+    let values = METRICS.iter().map(|metric| ((*metric).to_owned(), json!(stats.plugin(metric))));
+    let mut values: Map<String, Value> = values.collect();
+    values.insert("wasm.plan_gate.vm_reload".to_owned(), json!(stats.vm_reloads("plan_gate")));
+    json!({ "values": values })
+}

@@ -1,0 +1,6 @@
+//! The playground, used over HTTP as its pages use it.
+
+mod failures;
+mod shared;
+mod story;
+mod webhooks;
