@@ -204,12 +204,13 @@ async function resume() {
 /** Does what a button says, and shows the outcome: a text, or a refusal. */
 async function act(action) {
   try {
-    byId("plan-status").replaceChildren((await action()) ?? "");
+    byId("plan-status").replaceChildren(...[await action()].filter(Boolean));
   } catch (error) {
     showFailure(error);
   }
   // The button that was pressed may be gone.
-  if (document.activeElement === document.body) byId("plan-status").focus();
+  const status = byId("plan-status");
+  if (document.activeElement === document.body && status.hasChildNodes()) status.focus();
 }
 
 function showFailure(error) {
