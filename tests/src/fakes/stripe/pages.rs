@@ -43,10 +43,21 @@ pub(super) fn card_field() -> String {
     format!("<label>Card <select name=\"card\">{options}</select></label>")
 }
 
+/// The head of each page, and its note that it is none of Stripe's. The icon keeps browsers from asking for one.
+const HEAD: &str = r#"<meta charset="utf-8"><meta name="viewport" content="width=device-width"><link rel="icon" href="data:,">
+<style>
+:root { color-scheme: light dark; font: 1rem/1.5 system-ui, sans-serif; }
+body { max-width: 24rem; margin: 3rem auto; padding: 0 1rem; }
+ul { padding: 0; list-style: none; }
+form { display: grid; gap: 0.75rem; margin: 1.5rem 0; }
+button, select { padding: 0.5rem 0.75rem; font: inherit; }
+</style>"#;
+const NOTE: &str = "<p><small>This page stands for one of Stripe. No card is charged.</small></p>";
+
 /// Returns a page. The text of title and body is markup.
 pub(super) fn page(status: u16, title: &str, body: &str) -> FakeResponse {
     let html = format!(
-        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>{title}</title><h1>{title}</h1>{body}</html>\n"
+        "<!doctype html><html lang=\"en\"><title>{title}</title>{HEAD}<h1>{title}</h1>{body}{NOTE}</html>\n"
     );
     FakeResponse {
         status,
