@@ -113,6 +113,16 @@ impl WebPage {
         .await;
     }
 
+    /// Replaces the text of a text box, as a user who types does.
+    ///
+    /// # Panics
+    /// If it cannot be focused.
+    pub async fn fill(&self, name: &str, text: &str) {
+        let focused = self.find("textbox", name).await.call("function () { this.select(); }").await;
+        focused.unwrap_or_else(|error| panic!("textbox `{name}`: {error}"));
+        self.command("Input.insertText", json!({"text": text})).await;
+    }
+
     /// Waits until the text of a region contains `text`. Blanks and line breaks are the same.
     pub async fn sees(&self, region: &str, text: &str) {
         let what = format!("`{text}` in the region {region}");

@@ -1,0 +1,43 @@
+//! Webhooks that are doubled, late, out of order, or forged change no plan.
+
+use super::BrowserVisit;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn doubled_late_and_forged_webhooks_change_nothing() {
+    let visit = BrowserVisit::start().await;
+    let page = &visit.page;
+    page.click("button", "Deliver again").await;
+    page.sees("Webhooks", "There is no event yet: buy a plan first.").await;
+    visit.sign_in("Bob").await;
+    visit.buy_pro().await;
+    let audit = page.text("Audit").await;
+
+    let buttons = [
+        ("Deliver again", "200 already_received · delivered again"),
+        ("Deliver late", "400 timestamp_outside_tolerance · delivered late"),
+        ("Deliver out of order", "200 already_received · out of order"),
+        ("Forge a webhook", "400 signature_mismatch · forged"),
+    ];
+    for (button, attempt) in buttons {
+        page.click("button", button).await;
+        page.sees("Webhooks", attempt).await;
+    }
+    assert_eq!(page.text("Audit").await, audit, "no change");
+    page.click("button", "Sign in as Bob").await;
+    page.sees("Plan", "Pro active").await;
+    visit.require_no_errors(&[]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_go_on_while_clerk_is_down() {
+    let visit = BrowserVisit::start().await;
+    let page = &visit.page;
+    visit.sign_in("Ada").await;
+    page.click("button", "Take Clerk down").await;
+    page.sees("Failures", "Clerk is down for").await;
+    visit.ask().await;
+    page.sees("Usage", "1 of 5 asks used today").await;
+    page.click("button", "Sign in as Bob").await;
+    page.sees("Plan", "Clerk does not respond.").await;
+    visit.require_no_errors(&[503]);
+}
