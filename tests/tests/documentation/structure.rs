@@ -6,6 +6,9 @@ use tollgate_tests::install::workspace;
 /// The number of lines from which a page links its parts at its beginning.
 const LONG: usize = 180;
 
+/// The maximum size of a picture.
+const PICTURE_BYTES_MAX: u64 = 200_000;
+
 /// Returns the pages of `docs/`. Its folders have a form of their own.
 fn paths() -> Vec<String> {
     let listed = std::fs::read_dir(workspace::file("docs")).expect("docs/");
@@ -42,4 +45,21 @@ fn long_pages_link_their_parts() {
         assert!(!linked.is_empty(), "{path}");
     }
     assert!(long >= 5, "only {long} pages are long");
+}
+
+#[test]
+fn pictures_are_small_and_described() {
+    let text = workspace::text("README.md");
+    let pictures: Vec<_> = text
+        .split("![")
+        .skip(1)
+        .map(|rest| rest.split_once("](").expect("a description and a file"))
+        .map(|(description, rest)| (description, rest.split_once(')').expect("a file").0))
+        .collect();
+    for (description, file) in &pictures {
+        let size = std::fs::metadata(workspace::file(file)).expect("a file").len();
+        assert!(size <= PICTURE_BYTES_MAX, "{file} has {size} bytes");
+        assert!(description.len() > 40, "{file}: {description}");
+    }
+    assert_eq!(pictures.len(), 2);
 }
