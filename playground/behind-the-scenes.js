@@ -75,7 +75,7 @@ export function watch({ onRecord, onAction }) {
     byId("connection").textContent = "live";
     // After a reconnection the server sends everything again.
     for (const list of [requests, deliveries, records, audit]) list.clear();
-    byId("event").replaceChildren();
+    byId("event").replaceChildren(element("option", { value: "", textContent: "none yet" }));
   };
   source.onerror = () => (byId("connection").textContent = "reconnecting");
   for (const [kind, show] of Object.entries(shown)) {
@@ -107,8 +107,10 @@ async function press(button) {
 /** Lets the user choose a new event of Stripe. A forged one is not Stripe's. */
 function offerEvent({ id, type, attempts }) {
   if (attempts.some(({ note }) => note === "forged")) return;
-  byId("event").prepend(element("option", { value: id, textContent: `${type} (${id})` }));
-  byId("event").selectedIndex = 0;
+  const select = byId("event");
+  select.querySelector('[value=""]')?.remove();
+  select.prepend(element("option", { value: id, textContent: `${type} (${id})` }));
+  select.selectedIndex = 0;
 }
 
 function requestEntry({ time, method, path, status, code, rule, plan, subject, decision, duration_ms }) {
