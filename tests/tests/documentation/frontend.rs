@@ -52,6 +52,22 @@ fn the_page_names_everything_that_the_client_offers() {
     }
 }
 
+/// Data from outside must become text: a name at Clerk, a product at Stripe, or an answer may contain markup.
+#[test]
+fn the_playground_never_writes_markup() {
+    let writers =
+        ["innerHTML", "outerHTML", "insertAdjacentHTML", "setHTMLUnsafe", "document.write", "DOMParser"];
+    let mut scripts = 0;
+    for entry in std::fs::read_dir(workspace::file("playground")).expect("playground/") {
+        let file = format!("playground/{}", entry.expect("an entry").file_name().to_str().expect("UTF-8"));
+        let text = workspace::text(&file);
+        let written: Vec<_> = writers.iter().filter(|writer| text.contains(**writer)).collect();
+        assert!(written.is_empty(), "{file}: {written:?}");
+        scripts += usize::from(file.ends_with(".js"));
+    }
+    assert!(scripts >= 3, "only {scripts} scripts");
+}
+
 /// What the client offers.
 #[derive(Default)]
 struct Client {

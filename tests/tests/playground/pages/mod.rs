@@ -1,6 +1,7 @@
 //! The pages of the playground in a browser, used by the roles and names of their elements.
 
 mod appearance;
+mod client;
 mod keyboard;
 mod organization;
 mod story;
