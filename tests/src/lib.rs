@@ -2,6 +2,7 @@
 //! Stripe and Clerk with their faults, and an upstream that is not written in Rust.
 
 pub mod client;
+pub mod compatibility;
 pub mod fakes;
 pub mod hostile;
 pub mod install;

@@ -34,7 +34,12 @@ pub fn print_line(line: &str) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }
 
+/// Prints a line on stderr. If its reader is gone, the line is dropped.
+pub fn print_error_line(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
 /// Prints a message about a slow step on stderr, directly: the test runner captures what tests print.
 pub fn progress(message: &str) {
-    let _ = writeln!(std::io::stderr(), "tollgate: {message}");
+    print_error_line(&format!("tollgate: {message}"));
 }
