@@ -12,6 +12,7 @@ mod envoy;
 mod frontend;
 mod links;
 mod logs;
+mod maxima;
 mod mermaid;
 mod pages;
 mod reference;
