@@ -151,6 +151,7 @@ fn run(suite: &'static str, version: &str, is_native: bool) -> SuiteResult {
     let result = SuiteResult::of_output(suite, &stdout)
         .unwrap_or_else(|| panic!("{suite} did not run\n{stdout}\n{}", String::from_utf8_lossy(&out.stderr)));
     assert_eq!(out.status.success(), result.failed.is_empty(), "{suite}: {result:?}\n{stdout}");
+    workspace::progress(&format!("{} tests passed, {} failed", result.passed, result.failed.len()));
     result
 }
 

@@ -4,6 +4,7 @@
 //! order and then in reverse order, so that other work of the machine affects all of them alike. The result
 //! is the processor time of a request, on Envoy's worker thread and in the services that it calls, minus that
 //! of an Envoy without a filter in the same round.
+#![deny(clippy::print_stdout, clippy::print_stderr)] // They panic on a closed pipe.
 
 mod candidates;
 mod chain;
@@ -22,7 +23,7 @@ mod webhook;
 
 use options::Options;
 use requests::Sessions;
-use tollgate_tests::install::workspace::progress;
+use tollgate_tests::install::workspace::{print_line, progress};
 
 #[tokio::main]
 async fn main() {
@@ -39,7 +40,7 @@ async fn main() {
     }
     let footprint = if options.only.is_empty() { Some(footprint::measure().await) } else { None };
     let report = report::Report::new(&options, runs, footprint);
-    println!("{}", report.table());
+    print_line(&report.table());
     if let Some(file) = &options.json {
         report.write_json(file);
     }

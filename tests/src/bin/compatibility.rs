@@ -1,5 +1,6 @@
 //! `cargo compatibility`: runs end-to-end suites on every Envoy that Tollgate is tried on, and prints the table
 //! of `docs/platforms.md`.
+#![deny(clippy::print_stdout, clippy::print_stderr)] // They panic on a closed pipe.
 
 use std::process::ExitCode;
 use tollgate_tests::compatibility::{CompatibilityRun, SUITES};

@@ -1,5 +1,6 @@
 //! `cargo demo`: a payment becomes a plan, and the plan becomes a limit, on a real Envoy. The exit code is 0
 //! only if every step was observed. `cargo demo --open` is the same for a person with a browser.
+#![deny(clippy::print_stdout, clippy::print_stderr)] // They panic on a closed pipe.
 
 use serde_json::{Value, json};
 use std::io::Write;

@@ -1,10 +1,11 @@
 //! `cargo hostile`: runs all phases of the attack test in full, and prints Envoy's memory over time.
+#![deny(clippy::print_stdout, clippy::print_stderr)] // They panic on a closed pipe.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tollgate_tests::hostile::{AttackRun, MEMORY_MAX, Phase};
-use tollgate_tests::install::workspace::print_line;
+use tollgate_tests::install::workspace::{print_error_line, print_line};
 
 /// The time between two readings of the memory.
 const MEMORY_INTERVAL: Duration = Duration::from_secs(10);
@@ -19,7 +20,7 @@ fn main() {
         (None, _) => 10,
         (Some("--minutes"), Some(Ok(minutes))) if minutes > 0 => minutes,
         _ => {
-            eprintln!("usage: cargo hostile [--minutes N]     the default is 10");
+            print_error_line("usage: cargo hostile [--minutes N]     the default is 10");
             std::process::exit(2);
         }
     };

@@ -1,9 +1,10 @@
 //! `cargo modules`: builds all modules, and prints where they are; on request also how large each is, and how
 //! long Envoy takes to load the Wasm modules.
+#![deny(clippy::print_stdout, clippy::print_stderr)] // They panic on a closed pipe.
 
 use std::path::{Path, PathBuf};
 use tollgate_tests::install::modules::{BYTES_MAX, Modules, bytes, show_builds};
-use tollgate_tests::install::workspace::print_line;
+use tollgate_tests::install::workspace::{print_error_line, print_line};
 use tollgate_tests::processes::envoy::{FILTERS, Standalone, load_time};
 
 const USAGE: &str = "\
@@ -38,7 +39,7 @@ fn arguments() -> Option<ModulesArguments> {
 #[tokio::main]
 async fn main() {
     let Some(arguments) = arguments() else {
-        eprintln!("{USAGE}");
+        print_error_line(USAGE);
         std::process::exit(2);
     };
     show_builds();

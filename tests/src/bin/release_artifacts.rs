@@ -1,9 +1,10 @@
 //! `cargo release-artifacts`: builds the artifacts of a release into one folder, with checksums, and prints
 //! the checksums. `docs/releases.md` describes the files.
+#![deny(clippy::print_stdout, clippy::print_stderr)] // They panic on a closed pipe.
 
 use std::path::PathBuf;
 use tollgate_tests::install::release::Release;
-use tollgate_tests::install::workspace;
+use tollgate_tests::install::workspace::{self, print_error_line, print_line};
 
 const USAGE: &str = "usage: cargo release-artifacts [--out FOLDER] [--command-target TARGET] [--command-only]
   --out FOLDER             the folder, which must not exist (default: target/release-artifacts)
@@ -12,7 +13,7 @@ const USAGE: &str = "usage: cargo release-artifacts [--out FOLDER] [--command-ta
 
 fn main() {
     let Some((release, out)) = parse(std::env::args().skip(1)) else {
-        eprintln!("{USAGE}");
+        print_error_line(USAGE);
         std::process::exit(2);
     };
     let out = out.unwrap_or_else(|| {
@@ -21,8 +22,8 @@ fn main() {
         let _ = std::fs::remove_dir_all(&usual);
         usual
     });
-    print!("{}", release.build(&out));
-    println!("in {}", out.display());
+    print_line(release.build(&out).trim_end());
+    print_line(&format!("in {}", out.display()));
 }
 
 fn parse(mut arguments: impl Iterator<Item = String>) -> Option<(Release, Option<PathBuf>)> {

@@ -1,5 +1,6 @@
 //! A third-party program that runs beside a test: its output goes to a file, and it is killed when dropped.
 
+use crate::install::workspace::print_error_line;
 use std::fs::{self, File};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -70,7 +71,7 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
         if std::thread::panicking() {
-            eprintln!("--- the output of {}:\n{}\n---", self.name, self.log());
+            print_error_line(&format!("--- the output of {}:\n{}\n---", self.name, self.log()));
         }
     }
 }

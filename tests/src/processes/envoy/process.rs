@@ -2,6 +2,7 @@
 
 use super::launch::Launch;
 use super::stats::Stats;
+use crate::install::workspace::print_error_line;
 use serde_json::Value;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -208,7 +209,7 @@ impl Drop for EnvoyProcess {
     fn drop(&mut self) {
         self.end();
         if std::thread::panicking() {
-            eprintln!("{}", self.launch.log_tail());
+            print_error_line(&self.launch.log_tail());
         }
     }
 }
