@@ -36,9 +36,9 @@ const EXPORTED: &[&str] = &[
     r#"tollgate_billing{endpoint="subscription",code="upstream_unavailable"}"#,
     "tollgate_billing_double_subscriptions",
     r#"tollgate_gate_rule{rule="ask",outcome="allowed"}"#,
-    r#"tollgate_gate_rule{rule="ask",outcome="unjudged"}"#,
+    r#"tollgate_gate_rule{rule="ask",outcome="undecided"}"#,
     r#"tollgate_gate_rule{rule="unmatched",outcome="allowed"}"#,
-    r#"tollgate_gate_rule{rule="unmatched",outcome="unjudged"}"#,
+    r#"tollgate_gate_rule{rule="unmatched",outcome="undecided"}"#,
     "tollgate_gate_token_cache_hits",
     "tollgate_gate_token_cache_misses",
     "tollgate_gate_keys_fetched",
@@ -234,7 +234,7 @@ fn failures() -> Vec<(&'static str, Scenario<'static>, f64)> {
     let ignored = r#"tollgate_webhook_result{result="ignored"}"#;
     let failed = r#"tollgate_webhook_result{result="failed"}"#;
     let allowed = r#"tollgate_gate_rule{rule="ask",outcome="allowed"}"#;
-    let undecided = r#"tollgate_gate_rule{rule="ask",outcome="unjudged"}"#;
+    let undecided = r#"tollgate_gate_rule{rule="ask",outcome="undecided"}"#;
     let within_5_s = r#"tollgate_webhook_sync_duration_ms_bucket{le="5000"}"#;
     let within_1_s = r#"tollgate_webhook_sync_duration_ms_bucket{le="1000"}"#;
     let bought = r#"tollgate_billing{endpoint="checkout",code="ok"}"#;
@@ -255,16 +255,8 @@ fn failures() -> Vec<(&'static str, Scenario<'static>, f64)> {
             day,
         ),
         ("TollgateWebhookSilent", vec![(processed, no_more(0.002)), (ignored, no_more(0.0))], 100.0),
-        (
-            "TollgateNobodyToGiveThePlanTo",
-            vec![(r#"tollgate_webhook_result{result="no_subject"}"#, once(1.0))],
-            day,
-        ),
-        (
-            "TollgateNobodyToGiveThePlanTo",
-            vec![(r#"tollgate_clerk_webhook{result="no_subject"}"#, once(1.0))],
-            day,
-        ),
+        ("TollgateUnknownOwner", vec![(r#"tollgate_webhook_result{result="no_subject"}"#, once(1.0))], day),
+        ("TollgateUnknownOwner", vec![(r#"tollgate_clerk_webhook{result="no_subject"}"#, once(1.0))], day),
         (
             "TollgateClerkWebhookFailing",
             vec![(clerk_processed, no_more(0.1)), (clerk_failed, from_now_on(0.1))],
@@ -305,8 +297,8 @@ fn failures() -> Vec<(&'static str, Scenario<'static>, f64)> {
             ],
             day,
         ),
-        ("TollgateUnjudged", vec![(undecided, from_now_on(2.0))], day),
-        ("TollgateUnjudged", vec![(undecided, from_now_on(10.0)), (allowed, no_more(10.0))], day),
+        ("TollgateUndecided", vec![(undecided, from_now_on(2.0))], day),
+        ("TollgateUndecided", vec![(undecided, from_now_on(10.0)), (allowed, no_more(10.0))], day),
         ("TollgateUnknownPlan", vec![("tollgate_gate_plan_unknown", once(1.0))], day),
         ("TollgatePlanClaimMissing", vec![("tollgate_gate_plan_claim_missing", once(1.0))], day),
         ("TollgateCountersEvicted", vec![("tollgate_gate_counters_evicted", once(1.0))], day),

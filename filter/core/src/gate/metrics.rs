@@ -30,7 +30,7 @@ const DECISIONS: [(GateDecision, &str); 7] = [
     (GateDecision::PlanRequired, "plan_required"),
     (GateDecision::OverLimit, "over_limit"),
     (GateDecision::BadRequest, "bad_request"),
-    (GateDecision::Undecided, "unjudged"),
+    (GateDecision::Undecided, "undecided"),
     (GateDecision::Shadowed, "shadowed"),
 ];
 

@@ -159,7 +159,7 @@ fn an_anonymous_caller_without_an_address_cannot_be_counted() {
     host.properties.remove("source.address");
     let result = host.send(&get("/search", &[]));
     assert_eq!((result.status(), result.code()), (503, "address_unknown"));
-    assert_eq!(host.count("rule.search.unjudged"), 1, "the gateway is at fault");
+    assert_eq!(host.count("rule.search.undecided"), 1, "the gateway is at fault");
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn an_anonymous_caller_is_not_counted_by_the_proxys_address() {
     assert_eq!((result.status(), result.code()), (503, "address_unknown"));
     host.send(&search);
     assert_eq!(host.alarms("address_unknown").len(), 1, "the alarm is logged once a minute");
-    let counts = ["rule.search.bad_request", "rule.search.unjudged"].map(|name| host.count(name));
+    let counts = ["rule.search.bad_request", "rule.search.undecided"].map(|name| host.count(name));
     assert_eq!(counts, [2, 0], "a client with this field triggers no alert");
     assert!(host.alarms("address_unknown")[0]["cure"].as_str().unwrap().contains("without ports"));
     let free = token("free");
