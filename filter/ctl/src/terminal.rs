@@ -1,4 +1,4 @@
-//! What the command prints: in color on a terminal only, and without a panic if nobody reads it any more.
+//! What the command prints: in color on a terminal only, and without a panic if its reader is gone.
 
 use anstyle::{AnsiColor, Style};
 use std::io::{ErrorKind, Write};

@@ -398,7 +398,7 @@ async fn a_defect_of_subjects_is_found() {
             ("charge user_ada", "cancel and refund"),
         ),
         Defect::in_world(
-            "a subscription that names nobody",
+            "a subscription without an owner",
             |world| {
                 world.stripe.put(Customer::new("cus_none"));
                 world.stripe.put(Subscription::new("sub_none", "cus_none").item("price_pro"));

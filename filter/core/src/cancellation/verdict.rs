@@ -47,7 +47,7 @@ impl Verdict {
     }
 }
 
-/// Returns the time at which a canceled subscription ends. One whose period nobody has paid for ends now:
+/// Returns the time at which a canceled subscription ends. One whose period is not paid ends now:
 /// Stripe begins no further period of it that it could end with.
 pub(super) fn cancellation_time(deletion: &Deletion, subscription: &Subscription) -> CancellationTime {
     match subscription.status {

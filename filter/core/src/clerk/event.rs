@@ -46,8 +46,8 @@ pub enum NamedPayer {
         /// The length of the id.
         bytes: usize,
     },
-    /// None: some events about an item lack the payer.
-    Nobody,
+    /// No payer: some events about an item lack it.
+    Missing,
 }
 
 /// A charge that failed. Codes with other characters than letters, digits, and underscores are left out.
@@ -145,7 +145,7 @@ impl NamedPayer {
         let parsed = match (id("organization_id"), id("user_id")) {
             (Some(id), _) => OrganizationId::parse(id).map(Subject::Organization).map_err(|_| id),
             (None, Some(id)) => UserId::parse(id).map(Subject::User).map_err(|_| id),
-            (None, None) => return NamedPayer::Nobody,
+            (None, None) => return NamedPayer::Missing,
         };
         match parsed {
             Ok(subject) => NamedPayer::Subject(subject),
@@ -157,7 +157,7 @@ impl NamedPayer {
     pub(crate) fn subject(&self) -> Option<&Subject> {
         match self {
             NamedPayer::Subject(subject) => Some(subject),
-            NamedPayer::InvalidId { .. } | NamedPayer::Nobody => None,
+            NamedPayer::InvalidId { .. } | NamedPayer::Missing => None,
         }
     }
 }
@@ -247,9 +247,9 @@ mod tests {
             ("a user, null", payer("user_1", json!(null)), subject("user_1")),
             ("an organization and its admin", payer("user_1", json!("org_1")), subject("org_1")),
             ("an organization alone", payer("", json!("org_1")), subject("org_1")),
-            ("nobody", payer("", json!("")), NamedPayer::Nobody),
-            ("no payer", json!({}), NamedPayer::Nobody),
-            ("a payer of another type", json!({"payer": "user_1"}), NamedPayer::Nobody),
+            ("empty ids", payer("", json!("")), NamedPayer::Missing),
+            ("no payer", json!({}), NamedPayer::Missing),
+            ("a payer of another type", json!({"payer": "user_1"}), NamedPayer::Missing),
             ("a path", payer("user_1/..", json!("")), NamedPayer::InvalidId { bytes: 9 }),
             ("a user as organization", payer("user_1", json!("user_2")), NamedPayer::InvalidId { bytes: 6 }),
         ];

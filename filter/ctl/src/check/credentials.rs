@@ -23,13 +23,13 @@ pub(super) fn missing_codec(location: Location, cluster: &Value) -> Option<Findi
     (!is_codec).then(|| Finding::new(FindingKind::MissingCodec, location, text))
 }
 
-/// Returns the error about an API whose key nobody adds: no filter gets a variable for it.
+/// Returns the error about an API whose calls get no key: neither Envoy adds it, nor does a filter get it.
 pub(super) fn missing_credential(location: Location, named: &Named, passed: &[String]) -> Option<Finding> {
     let variables = named.key_variables();
     let is_passed = variables.iter().any(|variable| passed.iter().any(|passed| passed == variable));
     (named.needs_key() && !is_passed).then(|| {
         let text = format!(
-            "nobody adds the API key to the calls: give the cluster a credential_injector, as the shipped file has it, or \
+            "the calls have no API key: give the cluster a credential_injector, as the shipped file has it, or \
              pass {} to the filter",
             variables.join(" or ")
         );

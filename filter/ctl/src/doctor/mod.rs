@@ -23,7 +23,7 @@ use tollgate_core::inspection::{
 
 /// The timeout of one call.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
-/// The maximum number of attempts of a call: somebody waits for the result.
+/// The maximum number of attempts of a call: a person waits for the result.
 const TRIES_MAX: u32 = 3;
 
 /// A warning with `--strict`.

@@ -22,7 +22,7 @@ pub(super) struct Answers {
 /// Returns the arguments, completed by the answers of the user if there is a terminal.
 ///
 /// # Errors
-/// The arguments that are missing where nobody can be asked.
+/// The arguments that are missing without a terminal.
 pub(super) fn complete(arguments: &InitArguments) -> Result<Answers, String> {
     let stdin = std::io::stdin();
     let asks = stdin.is_terminal();
@@ -49,7 +49,10 @@ fn ask(arguments: &InitArguments, terminal: Option<impl BufRead>) -> Result<Answ
         return Ok(answers);
     }
     let Some(mut terminal) = terminal else {
-        return Err(format!("missing: {}; without a terminal, nobody can be asked", missing.join(", ")));
+        return Err(format!(
+            "missing: {}; without a terminal, the command cannot ask for it",
+            missing.join(", ")
+        ));
     };
     if answers.backend.is_empty() {
         answers.backend = line(&mut terminal, "The service behind the gateway (HOST:PORT): ")?;

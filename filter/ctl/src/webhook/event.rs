@@ -44,7 +44,7 @@ pub(super) struct Subjects {
 }
 
 fn customer_id(text: &str) -> Result<String, String> {
-    // An account can choose the ids of its customers, but nobody chooses these.
+    // An account can choose the ids of its customers, but these are prefixes of other objects.
     const OTHERS: [&str; 6] = ["sub_", "user_", "org_", "in_", "price_", "prod_"];
     if let Some(other) = OTHERS.iter().find(|other| text.starts_with(*other)) {
         return Err(format!("an id that begins with {other} is not that of a customer"));
@@ -212,9 +212,9 @@ mod tests {
     #[test]
     fn ids_are_required_and_checked() {
         let made = |kind: &str, about: &Subjects| make(kind, about, false, Micros::default()).map(|_| ());
-        let nobody = Subjects::default();
+        let none = Subjects::default();
         let customer = Subjects { customer: Some("cus_1".to_owned()), ..Subjects::default() };
-        assert!(made("invoice.paid", &nobody).unwrap_err().starts_with("--customer: missing"));
+        assert!(made("invoice.paid", &none).unwrap_err().starts_with("--customer: missing"));
         assert!(made("invoice.paid", &customer).unwrap_err().starts_with("--subscription: missing"));
         assert_eq!(made("customer.updated", &customer), Ok(()));
         assert!(customer_id("sub_1").is_err() && subscription_id("cus_1").is_err());

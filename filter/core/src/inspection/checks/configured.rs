@@ -82,9 +82,11 @@ pub(super) fn prices_active<'a>(inspection: &'a Inspection<'_>) -> Option<CheckO
         sorted(prices(inspection)?, is_archived),
         |ids| {
             CheckVerdict::warning(
-                format!("archived: {ids}; subscriptions at these prices go on, but nobody can buy them"),
-                "unarchive the prices, or add the prices that replaced them; keep the old ones while somebody pays \
-                 them",
+                format!(
+                    "archived: {ids}; subscriptions at these prices go on, but new customers cannot buy them"
+                ),
+                "unarchive the prices, or add the prices that replaced them; keep the old ones while a \
+                 subscription has them",
             )
         },
         "the configured prices are active".to_owned(),
@@ -162,10 +164,10 @@ pub(super) fn products_exist<'a>(inspection: &'a Inspection<'_>) -> Option<Check
     let (archived, _) =
         sorted(products, |_, product| product.found().is_some_and(|product| product.archived));
     if missing.is_empty() && !archived.is_empty() {
-        let detail = format!("archived: {}; nobody can buy them", listed(&archived));
+        let detail = format!("archived: {}; new customers cannot buy them", listed(&archived));
         return Some(Ok(CheckVerdict::warning(
             detail,
-            "unarchive the products, or remove them once nobody pays them",
+            "unarchive the products, or remove them once no subscription has them",
         )));
     }
     verdict(

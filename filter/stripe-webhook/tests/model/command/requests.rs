@@ -93,7 +93,7 @@ fn what_a_session_names_is_recorded_at_stripe() {
 }
 
 #[test]
-fn a_grace_period_ends_though_nobody_sends_an_event() {
+fn a_grace_period_ends_without_an_event() {
     const DAY_S: u64 = 86_400;
     let mut model = Model::configured(json!({"past_due": {"grace_days": 14}}));
     model.world.clerk.add("user_1");

@@ -65,7 +65,7 @@ fn unnamed(id: &EventId, payer: &NamedPayer) -> Report {
             );
             Alarm::warning(AlarmCode::UnknownIds, detail)
         }
-        NamedPayer::Nobody | NamedPayer::Subject(_) => {
+        NamedPayer::Missing | NamedPayer::Subject(_) => {
             let detail = "the event of Clerk Billing names no payer, so no plan was read";
             Alarm::warning(AlarmCode::NoSubject, detail)
         }
