@@ -9,6 +9,9 @@ const PATH_BYTES_MAX: usize = 1024;
 /// The longest URL, authority or cluster name, in bytes.
 const ADDRESS_BYTES_MAX: usize = 1024;
 
+/// The hosts of Clerk's Backend API, which no session token names as its issuer.
+const BACKEND_APIS: [&str; 2] = ["api.clerk.com", "api.clerk.dev"];
+
 /// Checks an exact path: it starts with `/` and is in normal form, as request paths are when rules are
 /// matched.
 pub(super) fn path(text: &str, at: &str) -> Checked<String> {
@@ -173,6 +176,11 @@ pub(super) fn issuer(text: &str, at: &str) -> Checked<String> {
     }
     if text.ends_with('/') {
         return Err(flaw("ends with `/`", "leave it out: the tokens' `iss` has none"));
+    }
+    if url_authority(text).is_some_and(|authority| BACKEND_APIS.contains(&authority.as_str())) {
+        let cure = "use the Frontend API URL of your instance, which Clerk's page *API keys* shows, like \
+                    https://clerk.example.com or https://name-12.clerk.accounts.dev";
+        return Err(flaw("is Clerk's Backend API, which issues no session tokens", cure));
     }
     Ok(text.to_owned())
 }

@@ -16,6 +16,10 @@ fn a_gate_section_out_of_bounds_is_refused() {
             "plan_gate.issuer: \"clerk.example.com\" is not an absolute URL",
         ),
         (
+            Set("/plan_gate/issuer", json!("https://API.clerk.com")),
+            "plan_gate.issuer: \"https://API.clerk.com\" is Clerk's Backend API, which issues no session tokens; use the Frontend",
+        ),
+        (
             Set("/plan_gate/authorized_parties/0", json!("https://app.example.com/")),
             "plan_gate.authorized_parties[0]: \"https://app.example.com/\" is not an origin; write scheme, host and port",
         ),
