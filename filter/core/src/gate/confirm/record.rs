@@ -61,7 +61,10 @@ impl GateWorker {
 
     fn confirm_failed(&self, error: &ClerkApiError) -> [Report; 2] {
         let cause = error.to_string();
-        let alarm = Alarm::warning(AlarmCode::ConfirmFailed, cause.as_str()).with("cause", cause);
+        let detail = format!(
+            "the plan at Clerk could not be read before a refusal, so the token's plan counts: {cause}"
+        );
+        let alarm = Alarm::warning(AlarmCode::ConfirmFailed, detail).with("cause", cause);
         [self.metrics.count_event(GateEvent::ConfirmFailed), alarm.into()]
     }
 
