@@ -1,6 +1,6 @@
 //! `tollgate secret`: writes the file from which Envoy reads an API key, with the key from standard input.
 
-use crate::check::key_problem;
+use crate::check::{key_problem, placeholder_in};
 use crate::terminal::{ERROR, print_error_line, print_line, styled};
 use clap::Args;
 use serde_json::json;
@@ -64,6 +64,12 @@ fn key() -> Result<String, String> {
     let key = text.trim();
     if key.is_empty() {
         return Err("there is no key on standard input: `tollgate secret NAME < key.txt`".to_owned());
+    }
+    if let Some(placeholder) = placeholder_in(key) {
+        return Err(format!(
+            "standard input: {placeholder} is a placeholder of the examples; write your own API key, from Stripe's or \
+             Clerk's dashboard"
+        ));
     }
     key_problem(key).map_or_else(|| Ok(key.to_owned()), |problem| Err(format!("standard input: {problem}")))
 }

@@ -50,6 +50,15 @@ pub(crate) fn exit_code(code: ExitCode) -> ExitCode {
     if is_complete || code != ExitCode::SUCCESS { code } else { ExitCode::FAILURE }
 }
 
+/// Returns a number of things, in the singular or plural: `1 warning`, `no warnings`.
+pub(crate) fn counted(number: usize, thing: &str) -> String {
+    match number {
+        0 => format!("no {thing}s"),
+        1 => format!("1 {thing}"),
+        _ => format!("{number} {thing}s"),
+    }
+}
+
 /// Returns a text in a style.
 pub(crate) fn styled(style: Style, text: impl std::fmt::Display) -> String {
     format!("{style}{text}{style:#}")

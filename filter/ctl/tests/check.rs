@@ -24,7 +24,9 @@ plan_gate:
 fn check(files: &[(&str, &str)], arguments: &[&str]) -> Output {
     let directory = tempfile::tempdir().unwrap();
     for (name, text) in files {
-        std::fs::write(directory.path().join(name), text).unwrap();
+        let file = directory.path().join(name);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, text).unwrap();
     }
     let mut command = Command::new(env!("CARGO_BIN_EXE_tollgate"));
     command.current_dir(directory.path()).env_remove("CLERK_JWT_KEY");
@@ -178,6 +180,50 @@ fn files_that_envoys_file_names_are_looked_for_where_envoy_runs() {
     let found = names(&files, &["--environment", "a.yaml"]);
     // Four modules, two files of authorities, two keys, and their directories.
     assert_eq!(found.iter().filter(|name| *name == "missing_file").count(), 10, "{found:?}");
+}
+
+#[test]
+fn a_key_file_that_envoys_file_names_is_named_first() {
+    let standalone =
+        shipped("standalone.yaml").replace("/etc/tollgate", "gateway").replace("/etc/ssl", "gateway");
+    let key = |name: &str| shipped(&format!("secrets/{name}.yaml.example"));
+    let placeholder = key("stripe_api_key");
+    let other_name =
+        key("clerk_secret_key").replace("sk_test_REPLACE_ME", "sk_test_1").replace("name: clerk", "name: x");
+    let files = [
+        ("a.yaml", standalone.as_str()),
+        ("gateway/secrets/stripe_api_key.yaml", &placeholder),
+        ("gateway/secrets/clerk_secret_key.yaml", &other_name),
+    ];
+    let output = text(&check(&files, &["--environment", "a.yaml"]).stderr);
+    for want in [
+        "warning[placeholder]: gateway/secrets/stripe_api_key.yaml: REPLACE_ME is a placeholder",
+        "error[invalid_key_file]: gateway/secrets/clerk_secret_key.yaml: resources[0].name: ",
+        "error[missing_file]: gateway/plan_gate.wasm: ",
+    ] {
+        assert!(output.contains(want), "{want}\n{output}");
+    }
+}
+
+#[test]
+fn a_variable_with_a_value_of_the_examples_is_a_warning() {
+    let document = DOCUMENT.replace(
+        "plan_gate:",
+        "stripe_webhook:\n  path: /webhooks/stripe\n  signing_secrets: {env: STRIPE_WEBHOOK_SECRET}\n  \
+         stripe: {cluster: stripe_api}\n  clerk: {cluster: clerk_api}\nplan_gate:",
+    );
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("a.yaml"), document).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tollgate"));
+    command.current_dir(directory.path()).args(["check", "--environment", "a.yaml"]);
+    command.env("STRIPE_WEBHOOK_SECRET", "whsec_REPLACE_ME").env("CLERK_JWT_KEY", "clerk.pem");
+    let output = text(&command.output().unwrap().stderr);
+    for want in [
+        "warning[placeholder]: stripe_webhook.signing_secrets.env: the variable STRIPE_WEBHOOK_SECRET has REPLACE_ME",
+        "error[invalid_environment]: plan_gate.keys.pem.env: this is the name of a file: ",
+    ] {
+        assert!(output.contains(want), "{want}\n{output}");
+    }
 }
 
 #[test]

@@ -51,6 +51,7 @@ fn what_is_no_key_is_refused_and_not_shown() {
         ("stripe_api_key", "whsec_Secret1"),
         ("stripe_api_key", "pk_live_Secret1"),
         ("stripe_api_key", "sk_live_Secret1 sk_live_Secret2"),
+        ("stripe_api_key", "sk_test_REPLACE_ME"),
         ("../stripe_api_key", "sk_live_Secret1"),
     ] {
         let output = tollgate(directory.path(), &["secret", name], input);

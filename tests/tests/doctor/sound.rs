@@ -15,7 +15,7 @@ async fn a_sound_world_yields_nothing() {
     let strict = world.run(&["--strict"]).await;
     assert_eq!(strict.code, Some(0), "{strict:?}");
     let lines: Vec<&str> = strict.out.lines().collect();
-    assert_eq!(lines.last(), Some(&"28 checks: 0 problems, 0 warnings"));
+    assert_eq!(lines.last(), Some(&"28 checks: no problems, no warnings"));
     assert!(lines.iter().take(28).all(|line| line.starts_with("ok ")), "{}", strict.out);
 }
 

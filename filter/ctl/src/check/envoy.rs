@@ -6,7 +6,7 @@ use super::credentials;
 use super::finding::{Base, Finding, FindingKind, Location};
 use super::resource;
 use super::{
-    BILLING, FORGOTTEN, GATE, ORDER, READERS, UNSERVED, at, document_of, has_billing, not_held, out_of_order,
+    BILLING, GATE, ORDER, READERS, UNSERVED, at, has_billing, needed_document, not_held, out_of_order,
 };
 use crate::document;
 use serde_json::Value;
@@ -113,12 +113,12 @@ fn chain(base: Base<'_>, location: &str, filters: &[Value], findings: &mut Vec<F
             ));
         }
         if let Some(name) = which(filter) {
-            plugin(
-                &|path| base.at(&format!("{location}[{number}].typed_config{path}")),
-                name,
-                filter,
-                findings,
-            );
+            let setting = |path: &str| {
+                let inside = path.strip_prefix(".config").unwrap_or(path).trim_start_matches('.');
+                let shown = format!("filter {name}: {inside}");
+                Location { shown, ..base.at(&format!("{location}[{number}].typed_config{path}")) }
+            };
+            plugin(&setting, name, filter, findings);
         } else if is_of_module(filter) {
             let known = SECTION_NAMES.join(", ");
             let location = base.at(&format!("{location}[{number}].typed_config.filter_name"));
@@ -144,14 +144,14 @@ type At<'a> = &'a dyn Fn(&str) -> Location;
 /// Checks the settings of one filter. They have the same names on Istio.
 pub(super) fn plugin(location: At<'_>, name: &str, filter: &Value, findings: &mut Vec<Finding>) {
     match is_native(filter) {
-        true => native_filter(location, filter, findings),
+        true => native_filter(location, name, filter, findings),
         false => wasm_filter(&|path| location(&format!(".config{path}")), name, filter, findings),
     }
 }
 
 /// Checks the settings of a filter of the dynamic module. Envoy holds its requests back without a setting,
 /// and it sees Envoy's whole environment.
-fn native_filter(location: At<'_>, filter: &Value, findings: &mut Vec<Finding>) {
+fn native_filter(location: At<'_>, name: &str, filter: &Value, findings: &mut Vec<Finding>) {
     let module = at(filter, "/typed_config/dynamic_module_config");
     if module["do_not_close"] != true {
         let text =
@@ -162,9 +162,7 @@ fn native_filter(location: At<'_>, filter: &Value, findings: &mut Vec<Finding>) 
             text,
         ));
     }
-    if document_of(document_in(filter)).is_none() {
-        findings.push(Finding::new(FindingKind::MissingDocument, location(".filter_config"), FORGOTTEN));
-    }
+    findings.extend(needed_document(name, document_in(filter), location(".filter_config")).err());
 }
 
 fn wasm_filter(location: At<'_>, name: &str, filter: &Value, findings: &mut Vec<Finding>) {
@@ -190,9 +188,12 @@ fn wasm_filter(location: At<'_>, name: &str, filter: &Value, findings: &mut Vec<
             text,
         ));
     }
-    let Some(document) = document_of(document_in(filter)) else {
-        findings.push(Finding::new(FindingKind::MissingDocument, location(".configuration"), FORGOTTEN));
-        return;
+    let document = match needed_document(name, document_in(filter), location(".configuration")) {
+        Ok(document) => document,
+        Err(missing) => {
+            findings.push(missing);
+            return;
+        }
     };
     let environment = at(config, "/vm_config/environment_variables");
     let mut passed: Vec<&str> =

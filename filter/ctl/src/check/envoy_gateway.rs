@@ -4,7 +4,7 @@ use super::callouts::{self, Named};
 use super::finding::{Finding, FindingKind, Location};
 use super::resource::{Resource, of_kind, which};
 use super::{
-    BILLING, FORGOTTEN, GATE, ORDER, READERS, UNSERVED, at, document_of, has_billing, not_held, out_of_order,
+    BILLING, GATE, ORDER, READERS, UNSERVED, at, has_billing, needed_document, not_held, out_of_order,
 };
 use super::{credentials, envoy, gateway_resources};
 use serde_json::Value;
@@ -82,9 +82,12 @@ fn wasm(location: impl Fn(&str) -> Location, name: &str, plugin: &Value, finding
         let text = "write false: while the plugin is missing or broken, every request would pass";
         findings.push(Finding::new(FindingKind::FailOpen, location(".failOpen"), text));
     }
-    let Some(document) = document_of(&plugin["config"]) else {
-        findings.push(Finding::new(FindingKind::MissingDocument, location(".config"), FORGOTTEN));
-        return;
+    let document = match needed_document(name, &plugin["config"], location(".config")) {
+        Ok(document) => document,
+        Err(missing) => {
+            findings.push(missing);
+            return;
+        }
     };
     let passed = at(plugin, "/env/hostKeys").as_array().into_iter().flatten();
     let passed: Vec<&str> = passed.filter_map(Value::as_str).collect();

@@ -16,13 +16,26 @@ const SHIPPED: [&str; 6] = [
 ];
 
 /// What the examples and the documentation write where a user's own value belongs. No name under example.com
-/// can be anybody's (RFC 2606).
-const PLACEHOLDERS: [&str; 5] = ["price_123", "prod_123", "REPLACE_ME", "example.com", "user_2abc"];
+/// is registered (RFC 2606).
+const PLACEHOLDERS: [&str; 8] =
+    ["price_123", "prod_123", "ins_123", "bpc_123", "REPLACE_ME", "example.com", "user_2abc", "…"];
 
 /// Returns whether a text is one of the shipped files, without any change.
 pub(super) fn is_shipped(text: &str) -> bool {
     let lines = || text.lines();
     SHIPPED.iter().any(|shipped| lines().eq(shipped.lines()))
+}
+
+/// Returns the placeholder of the examples that a text contains, as a word of its own or after a prefix.
+pub(crate) fn placeholder_in(text: &str) -> Option<&'static str> {
+    let is_inside = |character: Option<char>| character.is_some_and(char::is_alphanumeric);
+    PLACEHOLDERS.into_iter().find(|placeholder| {
+        text.match_indices(placeholder).any(|(start, found)| {
+            let (before, rest) = text.split_at_checked(start).unwrap_or_default();
+            let after = rest.strip_prefix(found).unwrap_or_default();
+            *placeholder == "…" || !(is_inside(before.chars().next_back()) || is_inside(after.chars().next()))
+        })
+    })
 }
 
 /// Returns a warning about each placeholder that is still in a file, once for each value. A shipped file must
@@ -36,16 +49,12 @@ pub(super) fn placeholders(file: &CheckedFile) -> Vec<Finding> {
     for value in &file.contents.values {
         document::walk(&value.value, "", &mut |path, found| {
             if let Value::String(text) = found
-                && PLACEHOLDERS.iter().any(|placeholder| text.contains(placeholder))
+                && let Some(placeholder) = placeholder_in(text)
                 && !seen.contains(&text.as_str())
             {
                 seen.push(text);
                 // A secret may stand around a placeholder, so the text is not shown.
-                let named = PLACEHOLDERS.iter().find(|placeholder| text.contains(*placeholder));
-                let text = format!(
-                    "{} is a placeholder of the examples; write your own value",
-                    named.unwrap_or(&"")
-                );
+                let text = format!("{placeholder} is a placeholder of the examples; write your own value");
                 let location = file.base(&value.location).at(path);
                 findings.push(Finding::new(FindingKind::Placeholder, location, text));
             }
@@ -53,4 +62,28 @@ pub(super) fn placeholders(file: &CheckedFile) -> Vec<Finding> {
         });
     }
     findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_placeholder_is_no_part_of_a_longer_name() {
+        for (text, want) in [
+            ("whsec_REPLACE_ME", Some("REPLACE_ME")),
+            ("sk_test_REPLACE_ME", Some("REPLACE_ME")),
+            ("whsec_…", Some("…")),
+            ("price_123", Some("price_123")),
+            ("price_123=pro,price_9=team", Some("price_123")),
+            ("https://app.example.com/pricing", Some("example.com")),
+            ("price_1234AbcD", None),
+            ("price_1AbcD", None),
+            ("https://app.myexample.com", None),
+            ("https://app.example.community", None),
+            ("ins_1234", None),
+        ] {
+            assert_eq!(placeholder_in(text), want, "{text}");
+        }
+    }
 }

@@ -51,6 +51,7 @@ kinds! {
     InvalidDocument = Error "invalid_document",
     InvalidEnvironment = Error "invalid_environment",
     MissingDocument = Error "missing_document",
+    MissingSection = Error "missing_section",
     MissingVariable = Error "missing_variable",
     MissingFilter = Error "missing_filter",
     UnknownFilter = Error "unknown_filter",
@@ -144,8 +145,21 @@ pub(super) struct Base<'a> {
 impl Base<'_> {
     /// Returns the location of a path in this value.
     pub(super) fn at(self, path: &str) -> Location {
-        Location { file: self.file, path: member(self.location, path), shown: path.to_owned() }
+        let shown = shortened(path).to_owned();
+        Location { file: self.file, path: member(self.location, path), shown }
     }
+}
+
+/// Returns the part of a path that says what it is about: in a document, the path in it; in a connection
+/// manager of Envoy's own file, the path in that. The position of the finding says where it is.
+fn shortened(path: &str) -> &str {
+    for document in [".configuration.value.", ".filter_config.value."] {
+        if let Some((_, inside)) = path.split_once(document) {
+            return inside;
+        }
+    }
+    let in_listener = path.split_once(".filter_chains[").map(|(_, inside)| inside);
+    in_listener.and_then(|inside| inside.split_once(".typed_config.")).map_or(path, |(_, inside)| inside)
 }
 
 /// An error or a warning.
@@ -164,7 +178,9 @@ impl Finding {
 
     /// Returns the error about a variable that a filter reads and does not get.
     pub(super) fn unseen(location: Location, variable: &str) -> Self {
-        let text = format!("the document reads {variable}; name it here, or the filter does not see it");
+        let text = format!(
+            "the filter reads {variable} from the environment, and gets only the variables in this list: add {variable} to it"
+        );
         Finding::new(FindingKind::MissingVariable, location, text)
     }
 }
@@ -184,6 +200,25 @@ mod tests {
         assert!(
             FindingKind::warning("x").unwrap_err().contains("no such warning; the warnings are filter_order")
         );
+    }
+
+    #[test]
+    fn what_envoys_file_nests_is_shown_without_the_nesting() {
+        let manager = "static_resources.listeners[0].filter_chains[0].filters[0].typed_config";
+        let document = format!("{manager}.http_filters[1].typed_config.config.configuration.value");
+        let native = format!("{manager}.http_filters[1].typed_config.filter_config.value");
+        let cases = [
+            (format!("{manager}.use_remote_address"), "use_remote_address"),
+            (format!("{manager}.http_filters[2]"), "http_filters[2]"),
+            (format!("{document}.plan_gate.issuer"), "plan_gate.issuer"),
+            (format!("{native}.plan_gate.issuer"), "plan_gate.issuer"),
+            ("plan_gate.rules[0].limit".to_owned(), "plan_gate.rules[0].limit"),
+            ("static_resources.clusters[0].name".to_owned(), "static_resources.clusters[0].name"),
+        ];
+        for (path, want) in cases {
+            let location = Base { file: 0, location: "" }.at(&path);
+            assert_eq!((location.shown.as_str(), location.path), (want, path));
+        }
     }
 
     #[test]

@@ -4,9 +4,7 @@ use super::callouts::{self, Named};
 use super::credentials;
 use super::finding::{Finding, FindingKind};
 use super::resource::{Resource, of_kind, which};
-use super::{
-    BILLING, FORGOTTEN, GATE, ORDER, READERS, UNSERVED, at, document_of, envoy, has_billing, not_held,
-};
+use super::{BILLING, GATE, ORDER, READERS, UNSERVED, at, envoy, has_billing, needed_document, not_held};
 use serde_json::Value;
 
 /// Returns all findings about Istio's resources, whose documents name these clusters.
@@ -61,13 +59,13 @@ fn wasm_plugin(plugin: Resource<'_>, findings: &mut Vec<Finding>) {
         let text = "write AUTHN: in a later phase Istio's own authorization sees requests before the gate decides on them";
         findings.push(Finding::new(FindingKind::Phase, plugin.location("spec.phase"), text));
     }
-    let Some(document) = document_of(plugin.spec("/pluginConfig")) else {
-        findings.push(Finding::new(
-            FindingKind::MissingDocument,
-            plugin.location("spec.pluginConfig"),
-            FORGOTTEN,
-        ));
-        return;
+    let location = plugin.location("spec.pluginConfig");
+    let document = match needed_document(name, plugin.spec("/pluginConfig"), location) {
+        Ok(document) => document,
+        Err(missing) => {
+            findings.push(missing);
+            return;
+        }
     };
     let passed: Vec<&str> =
         plugin.list("/vmConfig/env").iter().filter_map(|variable| variable["name"].as_str()).collect();

@@ -6,6 +6,7 @@ mod callouts;
 mod cors;
 mod credentials;
 mod document;
+mod environment;
 mod envoy;
 mod envoy_gateway;
 mod envoy_program;
@@ -25,6 +26,7 @@ mod routes;
 use crate::document::{FoundDocument, is_document};
 use clap::Args;
 use envoy_program::EnvoyProgram;
+pub(crate) use example::placeholder_in;
 use file::CheckedFile;
 use finding::{Finding, FindingKind, Level, Location};
 pub(crate) use key_file::key_problem;
@@ -107,8 +109,6 @@ const UNSERVED: &str = "the document has the section `billing`, so the gate lets
                         token, but there is no filter `billing`: add it, or remove the section";
 /// The sections whose deliveries nothing verifies without their filter.
 const WEBHOOKS: [&str; 2] = [WEBHOOK, CLERK_WEBHOOK];
-/// The text of the error about a filter without a document.
-const FORGOTTEN: &str = "there is no Tollgate document here, and the filter does not start without one";
 
 /// Returns the index of the first filter in a chain that comes after one that it must come before.
 fn out_of_order(filters: &[Option<&str>]) -> Option<usize> {
@@ -164,14 +164,6 @@ fn or_file(location: &str) -> &str {
     if location.is_empty() { "the whole file" } else { location }
 }
 
-fn counted(number: usize, what: &str) -> String {
-    match number {
-        0 => format!("no {what}s"),
-        1 => format!("1 {what}"),
-        _ => format!("{number} {what}s"),
-    }
-}
-
 /// Returns all errors and warnings about files that could be read.
 fn check(files: &[CheckedFile], environment: bool) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -207,12 +199,15 @@ fn check(files: &[CheckedFile], environment: bool) -> Vec<Finding> {
 fn check_together(files: &[&CheckedFile], environment: bool, findings: &mut Vec<Finding>) {
     let documents = distinct_documents(files);
     for (file, found) in &documents {
+        let base = file.base(&found.location);
         let errors = errors(file, found, environment);
         if errors.is_empty() {
-            let base = file.base(&found.location);
             findings.extend(document::warnings(base, &found.document));
         }
         findings.extend(errors);
+        if environment {
+            findings.extend(environment::placeholders(base, &found.document, &environment::variable));
+        }
     }
     if let [(file, first), (_, second), ..] = documents[..] {
         let text = "this document differs from the one before it; give all filters the same, or they disagree about plans";
@@ -297,6 +292,25 @@ fn document_of(given: &Value) -> Option<Value> {
     is_document(&document).then_some(document)
 }
 
+/// Returns the document of a filter, which has the section of that name.
+///
+/// # Errors
+/// The error, at this location, about what the filter needs to start.
+fn needed_document(filter: &str, given: &Value, location: Location) -> Result<Value, Finding> {
+    let Some(document) = document_of(given) else {
+        let text = "there is no Tollgate document here, and the filter does not start without one";
+        return Err(Finding::new(FindingKind::MissingDocument, location, text));
+    };
+    if document.get(filter).is_none() {
+        let text = format!(
+            "the document has no section `{filter}`, and the filter does not start without it: add the section, or remove \
+             the filter"
+        );
+        return Err(Finding::new(FindingKind::MissingSection, location, text));
+    }
+    Ok(document)
+}
+
 /// Returns whether the document of a filter has billing endpoints.
 fn has_billing(given: &Value) -> bool {
     document_of(given).is_some_and(|document| document.get(BILLING).is_some())
@@ -317,20 +331,10 @@ fn errors(file: &CheckedFile, found: &FoundDocument, environment: bool) -> Vec<F
         };
         return errors.into_iter().map(finding).collect();
     }
-    if !environment {
-        return Vec::new();
+    match environment {
+        true => environment::errors(base, bytes.as_bytes(), &environment::variable),
+        false => Vec::new(),
     }
-    let variable = |name: &str| std::env::var(name).ok();
-    let mut findings: Vec<Finding> = Vec::new();
-    for error in config::read_each(bytes.as_bytes(), &variable).into_iter().filter_map(Result::err) {
-        let location = base.at(&error.path);
-        let text = config::ConfigError { path: String::new(), ..error }.to_string();
-        let finding = Finding::new(FindingKind::InvalidEnvironment, location, text);
-        if !findings.contains(&finding) {
-            findings.push(finding);
-        }
-    }
-    findings
 }
 
 #[cfg(test)]

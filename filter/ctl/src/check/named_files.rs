@@ -1,7 +1,7 @@
 //! The files that Envoy's own file names, as they are on this machine.
 
-use super::finding::{Base, Finding, FindingKind};
-use super::key_file;
+use super::finding::{Base, Finding, FindingKind, Location};
+use super::{example, key_file};
 use crate::document::{self, read};
 use serde_json::Value;
 use std::path::Path;
@@ -19,15 +19,15 @@ pub(super) fn findings(base: Base<'_>, value: &Value) -> Vec<Finding> {
         if !(location.ends_with(".filename") || is_key_file || location.ends_with("watched_directory.path")) {
             return true;
         }
+        // The named file is what must change.
+        let location = Location { shown: file.clone(), ..base.at(location) };
         match Path::new(file).metadata() {
             Err(error) => {
-                let text = format!("{file}: {error}");
-                findings.push(Finding::new(FindingKind::MissingFile, base.at(location), text));
+                findings.push(Finding::new(FindingKind::MissingFile, location, error.to_string()));
             }
             Ok(_) if is_key_file => {
-                let text = key_file_problem(file, &names);
-                let finding = |text| Finding::new(FindingKind::InvalidKeyFile, base.at(location), text);
-                findings.extend(text.map(finding));
+                let problem = key_file_problem(file, &names);
+                findings.extend(problem.map(|(kind, text)| Finding::new(kind, location, text)));
             }
             Ok(_) => {}
         }
@@ -37,17 +37,22 @@ pub(super) fn findings(base: Base<'_>, value: &Value) -> Vec<Finding> {
 }
 
 /// Returns the first problem of a file with a key.
-fn key_file_problem(file: &str, names: &[String]) -> Option<String> {
+fn key_file_problem(file: &str, names: &[String]) -> Option<(FindingKind, String)> {
+    let invalid = |text: String| Some((FindingKind::InvalidKeyFile, text));
     let text = match std::fs::read_to_string(file) {
         Ok(text) => text,
-        Err(error) => return Some(format!("{file}: {error}")),
+        Err(error) => return invalid(error.to_string()),
     };
-    let problem = match read(&text) {
-        Ok(contents) => {
-            contents.values.iter().flat_map(|found| key_file::problems(&found.value, names)).next()
-        }
+    let Ok(contents) = read(&text) else {
         // The parser's message could contain a part of the key.
-        Err(_) => Some((String::new(), "it is not YAML".to_owned())),
+        return invalid("it is not YAML".to_owned());
     };
-    problem.map(|(path, text)| format!("{file}: {path}: {text}"))
+    let mut problems = contents.values.iter().flat_map(|found| key_file::problems(&found.value, names));
+    if let Some((path, text)) = problems.next() {
+        return invalid(format!("{path}: {text}"));
+    }
+    let placeholder = example::placeholder_in(&text)?;
+    let text =
+        format!("{placeholder} is a placeholder of the examples; write the file with `tollgate secret`");
+    Some((FindingKind::Placeholder, text))
 }

@@ -1,10 +1,10 @@
 //! The report of a check: lines like a compiler's for people, JSON for programs.
 
+use super::CheckedFile;
 use super::envoy_program::EnvoyProgram;
 use super::finding::{Finding, FindingKind, Level};
 use super::positions::Position;
-use super::{CheckedFile, counted, or_file};
-use crate::terminal::{ERROR, NOTE, POSITION, WARNING, print_error_line, print_line, styled};
+use crate::terminal::{ERROR, NOTE, POSITION, WARNING, counted, print_error_line, print_line, styled};
 use serde_json::{Value, json};
 
 /// The form of the report.
@@ -42,14 +42,10 @@ pub(super) fn print_text(files: &[CheckedFile], findings: &[Finding], envoy: Opt
             continue;
         }
         let warnings = counted(of_file(Level::Warning), "warning");
-        match file.documents() {
-            documents if documents.is_empty() => {
-                print_line!("{name}: {warnings}; it has no Tollgate document")
-            }
-            documents => {
-                let documents: Vec<&str> = documents.iter().map(|location| or_file(location)).collect();
-                print_line!("{name}: valid, {warnings} ({})", documents.join(", "));
-            }
+        match file.documents().as_slice() {
+            [] => print_line!("{name}: {warnings}; it has no Tollgate document"),
+            [""] => print_line!("{name}: valid, {warnings} (the whole file)"),
+            documents => print_line!("{name}: valid, {warnings} ({})", counted(documents.len(), "document")),
         }
     }
     if let Some(envoy) = envoy

@@ -112,7 +112,7 @@ fn envoy_route(location: Location, route: &Value) -> Route {
     let headers = at(route, "/match/headers").as_array().map_or(&[][..], Vec::as_slice);
     let rewrites = |names: &[&str; 2]| names.iter().any(|name| route["route"].get(name).is_some());
     Route {
-        configuration: configuration(&location.shown),
+        configuration: configuration(&location.path),
         location,
         names_rule: names_rule(route),
         is_chosen_by_ours: headers.iter().any(|header| is_ours(&header["name"])),

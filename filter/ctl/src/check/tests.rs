@@ -465,7 +465,7 @@ fn a_filter_without_a_document_causes_a_warning() {
         (
             "standalone-native.yaml",
             "filter_config: {\"@type\": type.googleapis.com/google.protobuf.Struct, value: *tollgate}",
-            "typed_config.filter_config",
+            "filter clerk_webhook: filter_config",
         ),
         ("istio/tollgate.yaml", "pluginConfig: *tollgate", "spec.pluginConfig"),
         ("envoy-gateway/tollgate.yaml", "    config: *tollgate", "spec.wasm[1].config"),

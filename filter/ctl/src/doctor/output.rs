@@ -1,6 +1,6 @@
 //! The output of `tollgate doctor`: a line for each check, or one JSON object.
 
-use crate::terminal::{self, ERROR, NOTE, styled};
+use crate::terminal::{self, ERROR, NOTE, counted, styled};
 use anstyle::{AnsiColor, Style};
 use serde_json::json;
 use tollgate_core::inspection::{CheckLevel, CheckResult};
@@ -39,7 +39,10 @@ fn as_lines(results: &[CheckResult]) -> String {
     }
     let of = |level| results.iter().filter(|result| result.level == level).count();
     let (problems, warnings) = (of(CheckLevel::Problem), of(CheckLevel::Warning));
-    text.push_str(&format!("{} checks: {problems} problems, {warnings} warnings\n", results.len()));
+    let [checks, problems, warnings] =
+        [(results.len(), "check"), (problems, "problem"), (warnings, "warning")]
+            .map(|(number, thing)| counted(number, thing));
+    text.push_str(&format!("{checks}: {problems}, {warnings}\n"));
     text
 }
 
@@ -59,7 +62,7 @@ mod tests {
         let results = [result(CheckLevel::Ok, ""), result(CheckLevel::Problem, "add it")];
         let lines = "ok       prices_exist: one is missing\n\
                      problem  prices_exist: one is missing; to fix it: add it\n\
-                     2 checks: 1 problems, 0 warnings\n";
+                     2 checks: 1 problem, no warnings\n";
         assert_eq!(anstream::adapter::strip_str(&as_lines(&results)).to_string(), lines);
         let written: serde_json::Value = serde_json::from_str(&as_json_text(&results)).unwrap();
         let object =

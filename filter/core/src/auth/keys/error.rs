@@ -27,6 +27,11 @@ pub enum KeyError {
     /// A JSON Web Key Set.
     #[error("this is JSON: use the public key as PEM, or configure `keys.jwks` to fetch the key set")]
     Json,
+    /// The name of a file.
+    #[error(
+        "this is the name of a file: set the file's content instead, as in `export CLERK_JWT_KEY=\"$(cat clerk-public-key.pem)\"`"
+    )]
+    FileName,
     /// Neither PEM nor base64.
     #[error("this is not PEM: expected `-----BEGIN PUBLIC KEY-----`, base64 and `-----END PUBLIC KEY-----`")]
     NotPem,

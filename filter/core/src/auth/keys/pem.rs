@@ -88,6 +88,9 @@ fn bare(text: &str) -> Result<Bare, KeyError> {
     if ["sk_test_", "sk_live_", "pk_test_", "pk_live_"].iter().any(|prefix| text.starts_with(prefix)) {
         return Err(KeyError::ApiKey);
     }
+    if is_file_name(text) {
+        return Err(KeyError::FileName);
+    }
     let text = text.split_once(END).map_or(text, |(body, _)| body);
     let mut keys = Vec::new();
     for part in text.split(',') {
@@ -102,6 +105,13 @@ fn bare(text: &str) -> Result<Bare, KeyError> {
         }
     }
     Ok(Bare::Keys(keys))
+}
+
+/// Returns whether a text is a path, or has the ending of a file with a key. Base64 of a key begins with `M`.
+fn is_file_name(text: &str) -> bool {
+    let is_path = ["/", "./", "../", "~/"].iter().any(|start| text.starts_with(start));
+    let has_ending = [".pem", ".key", ".pub", ".crt", ".txt"].iter().any(|ending| text.ends_with(ending));
+    !text.contains('\n') && (is_path || has_ending)
 }
 
 /// Decodes base64, with or without padding and whitespace.
@@ -212,6 +222,8 @@ mod tests {
             ("the publishable key", "pk_live_Y2xlcmsuZXhhbXBsZS5jb20k".to_owned(), KeyError::ApiKey),
             ("a key set", r#"{"keys":[]}"#.to_owned(), KeyError::Json),
             ("an address", "https://clerk.example.com/.well-known/jwks.json".to_owned(), KeyError::NotPem),
+            ("a path", "/etc/tollgate/clerk.pem".to_owned(), KeyError::FileName),
+            ("the name of a file", "clerk-public-key.pem".to_owned(), KeyError::FileName),
             ("a key for SSH", "ssh-rsa AAAAB3NzaC1yc2E= me@example".to_owned(), KeyError::NotPem),
             ("the first line alone", "-----BEGIN PUBLIC KEY-----".to_owned(), KeyError::NotAKey),
             ("a broken first line", "-----BEGIN PUBLIC KEY".to_owned(), KeyError::NotPem),

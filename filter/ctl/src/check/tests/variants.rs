@@ -1,7 +1,8 @@
 //! The shipped files with one defect each: each defect causes exactly the error or warning of its name.
 
 use super::super::finding::FindingKind as K;
-use super::{shipped_file, verdict};
+use super::{shipped_file, shipped_values, verdict};
+use serde_json::Value;
 
 /// The file, the text in it and what replaces it, and the only finding.
 type Variant = (&'static str, &'static str, &'static str, K);
@@ -181,4 +182,29 @@ fn each_defect_of_a_shipped_file_has_its_name() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Removes a section from every document in a value.
+fn remove_section(value: &mut Value, section: &str) {
+    match value {
+        Value::Object(members) if members.contains_key("plans") => drop(members.remove(section)),
+        Value::Object(members) => members.values_mut().for_each(|value| remove_section(value, section)),
+        Value::Array(items) => items.iter_mut().for_each(|value| remove_section(value, section)),
+        _ => {}
+    }
+}
+
+#[test]
+fn a_filter_whose_section_the_document_lacks_is_an_error() {
+    for file in [ENVOY, NATIVE, ISTIO, GATEWAY] {
+        for section in ["stripe_webhook", "clerk_webhook", "billing"] {
+            let mut values = shipped_values(file);
+            values.iter_mut().for_each(|value| remove_section(value, section));
+            let text: Vec<String> = values.iter().map(ToString::to_string).collect();
+            let found = verdict(&text.join("\n---\n")).all();
+            let [error] = found.as_slice() else { panic!("{file}, {section}: {found:?}") };
+            assert_eq!(error.kind, K::MissingSection, "{file}, {section}: {error:?}");
+            assert!(error.text.contains(&format!("no section `{section}`")), "{error:?}");
+        }
+    }
 }
