@@ -66,6 +66,23 @@ fn the_folder_is_complete_and_its_secrets_are_private() {
     assert!(error(&again).contains("is not empty"), "{}", error(&again));
 }
 
+/// Returns the lines about warnings.
+fn warnings(output: &Output) -> Vec<String> {
+    error(output).lines().filter(|line| line.contains(": warning[")).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_command_prints_the_warnings_of_the_check() {
+    let parent = tempfile::tempdir().expect("a directory");
+    let folder = parent.path().join("gateway");
+    let output = init(&folder, "127.0.0.1:8000", "https://clerk.example.com");
+    assert_eq!(output.status.code(), Some(0), "{}", error(&output));
+    let mut check = Command::new(command::built());
+    let check = check.arg("check").arg(folder.join("envoy.yaml")).output().expect("it starts");
+    assert_eq!(warnings(&output).len(), 1, "{}", error(&output));
+    assert_eq!(warnings(&output), warnings(&check));
+}
+
 #[test]
 fn nothing_is_written_if_an_argument_is_wrong() {
     let parent = tempfile::tempdir().expect("a directory");
@@ -80,6 +97,17 @@ fn nothing_is_written_if_an_argument_is_wrong() {
         assert!(error(&output).contains(want), "{want}: {}", error(&output));
         assert!(!folder.exists(), "{want}");
     }
+    let unpaid = Command::new(command::built())
+        .arg("init")
+        .arg(&folder)
+        .args(["--backend", "127.0.0.1:8000", "--issuer", "https://clerk.shop.example"])
+        .args(["--authorized-party", AUTHORIZED_PARTY, "--plan", "pro=price_1"])
+        .stdin(Stdio::null())
+        .output()
+        .expect("it starts");
+    assert_eq!(unpaid.status.code(), Some(2));
+    assert!(error(&unpaid).contains("everyone has without paying"), "{}", error(&unpaid));
+    assert!(!folder.exists());
     let nowhere = init(&folder.join("deep"), "127.0.0.1:8000", "https://clerk.shop.example");
     assert!(error(&nowhere).contains("a folder in one that exists"), "{}", error(&nowhere));
     let without = Command::new(command::built()).arg("init").arg(&folder).stdin(Stdio::null()).output();

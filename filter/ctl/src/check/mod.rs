@@ -78,13 +78,13 @@ pub(crate) struct CheckArguments {
 }
 
 impl CheckArguments {
-    /// Returns the arguments to check the file of a new gateway strictly. Placeholders are accepted: they are
-    /// values that the user gave.
+    /// Returns the arguments to check the file of a new gateway. Warnings are printed: they are about values
+    /// that the user gave.
     pub(crate) fn for_new_gateway(file: String) -> Self {
         CheckArguments {
             files: vec![file],
-            strict: true,
-            allow: vec![FindingKind::Placeholder],
+            strict: false,
+            allow: Vec::new(),
             environment: false,
             envoy: None,
             format: ReportFormat::Text,

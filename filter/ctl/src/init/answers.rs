@@ -65,9 +65,12 @@ fn ask(arguments: &InitArguments, terminal: Option<impl BufRead>) -> Result<Answ
         answers.authorized_parties = lines(&mut terminal, first, "Another origin, or nothing: ")?;
     }
     if answers.plans.is_empty() {
-        let first = "The plan that everyone has (free): ";
+        let first = "The plan that everyone has without paying, or nothing for `free`: ";
         answers.plans =
             lines(&mut terminal, first, "A higher plan and its price (pro=price_…), or nothing: ")?;
+        if let Some(first) = answers.plans.first_mut().filter(|first| first.is_empty()) {
+            "free".clone_into(first);
+        }
     }
     Ok(answers)
 }
@@ -109,7 +112,7 @@ mod tests {
 
     #[test]
     fn what_is_not_given_is_asked_for() {
-        let typed = "127.0.0.1:8000\nhttps://clerk.example.com\nhttps://a.example\n\nfree\npro=price_1\n\n";
+        let typed = "127.0.0.1:8000\nhttps://clerk.example.com\nhttps://a.example\n\n\npro=price_1\n\n";
         let want = Answers {
             backend: "127.0.0.1:8000".to_owned(),
             issuer: "https://clerk.example.com".to_owned(),

@@ -31,7 +31,7 @@ pub(crate) struct InitArguments {
     #[arg(long = "authorized-party", value_name = "https://…")]
     pub(super) authorized_parties: Vec<String>,
     /// A plan, and the Stripe prices that buy it, separated by commas. Repeat it, lowest plan first; the first
-    /// is everyone's, and has no price.
+    /// is everyone's, and must have no price.
     #[arg(long = "plan", value_name = "NAME[=PRICE,…]")]
     pub(super) plans: Vec<String>,
 }

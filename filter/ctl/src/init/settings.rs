@@ -116,8 +116,22 @@ fn plans(texts: &[String]) -> Result<Vec<NewPlan>, String> {
         let (name, prices) = text.split_once('=').unwrap_or((text, ""));
         let prices: Vec<String> =
             prices.split(',').map(str::trim).filter(|price| !price.is_empty()).map(str::to_owned).collect();
+        if index == 0 && !prices.is_empty() {
+            return Err(format!(
+                "--plan: {name:?} has a price and is the first plan, which everyone has without paying for it; name a plan \
+                 without a price before it: --plan free --plan {text}"
+            ));
+        }
         if index > 0 && prices.is_empty() {
-            return Err(format!("--plan: {name:?} has no price, so nobody can buy it; write {name}=price_…"));
+            return Err(format!(
+                "--plan: {name:?} has no price, so that it cannot be bought; write {name}=price_…"
+            ));
+        }
+        if let Some(product) = prices.iter().find(|price| price.starts_with("prod_")) {
+            return Err(format!(
+                "--plan: {product:?} is a product, and a plan is bought by its prices; write the ids of the prices, which \
+                 begin with price_: the product's page in Stripe's dashboard lists them under *Pricing*"
+            ));
         }
         plans.push(NewPlan { name: name.trim().to_owned(), prices, per_minute });
         per_minute = per_minute.saturating_mul(10).min(PER_MINUTE_MAX);
@@ -141,7 +155,7 @@ mod tests {
     #[test]
     fn a_wrong_value_is_named_by_its_argument() {
         type Change = fn(&mut Answers);
-        let cases: [(Change, &str); 10] = [
+        let cases: [(Change, &str); 12] = [
             (|a| a.backend = "https://127.0.0.1:8000".to_owned(), "--backend: "),
             (|a| a.backend = "127.0.0.1".to_owned(), "has no port"),
             (|a| a.backend = "127.0.0.1:0".to_owned(), "1 to 65535"),
@@ -154,7 +168,9 @@ mod tests {
             ),
             (|a| a.plans = vec!["free".to_owned(), "pro".to_owned()], "write pro=price_…"),
             (|a| a.plans = vec!["free".to_owned(), "free=price_1".to_owned()], "--plan[1].name: "),
-            (|a| a.plans = vec!["free".to_owned(), "pro=prod_1".to_owned()], "--plan[1].prices[0]: "),
+            (|a| a.plans = vec!["free".to_owned(), "pro=prod_1".to_owned()], "write the ids of the prices"),
+            (|a| a.plans = vec!["pro=price_1".to_owned()], "--plan free --plan pro=price_1"),
+            (|a| a.issuer = "https://api.clerk.com".to_owned(), "--issuer: "),
         ];
         assert!(GatewaySettings::read(&answers()).is_ok());
         for (change, want) in cases {
