@@ -6,7 +6,7 @@
 //! live. Only tokens that are verified count, not those in the cache.
 
 use crate::alarm::{Alarm, AlarmCode};
-use crate::config::ClaimSource;
+use crate::config::{ClaimSource, PlanGateSettings};
 use crate::ids::Subject;
 use crate::report::Report;
 use crate::time::Micros;
@@ -49,17 +49,11 @@ impl MissingPlanClaim {
     }
 }
 
-/// Returns the alarm. `sources` are the claims that were looked for, and `subject` is that of the last token.
-pub(super) fn alarm(sources: &[ClaimSource], subject: &Subject) -> Report {
-    let names: Vec<String> = sources.iter().map(name).collect();
-    let cure = match subject {
-        Subject::User(_) => {
-            r#"customize the session token at Clerk (Sessions): {"public_metadata": {"plan": "{{user.public_metadata.plan}}"}}"#
-        }
-        Subject::Organization(_) => {
-            r#"customize the session token at Clerk (Sessions): {"org_public_metadata": {"plan": "{{org.public_metadata.plan}}"}}"#
-        }
-    };
+/// Returns the alarm. `subject` is that of the last token.
+pub(super) fn alarm(gate: &PlanGateSettings, subject: &Subject) -> Report {
+    let names: Vec<String> = gate.plan_claims.sources(subject).iter().map(name).collect();
+    let template = session_token_template(gate, subject);
+    let cure = format!("customize the session token at Clerk (Sessions): {template}");
     let detail = format!(
         "for {} s, no session token had a plan claim ({}), so the default plan counts for everyone; {cure}",
         MISSING_AFTER.as_secs(),
@@ -69,6 +63,22 @@ pub(super) fn alarm(sources: &[ClaimSource], subject: &Subject) -> Report {
         .subject(Some(subject.as_str()))
         .with("cure", cure)
         .into()
+}
+
+/// Returns what to add to the session token at Clerk, so that it has the first of the plan claims of such a
+/// subject.
+pub fn session_token_template(gate: &PlanGateSettings, subject: &Subject) -> String {
+    let (object, standard) = match subject {
+        Subject::User(_) => ("user", "public_metadata"),
+        Subject::Organization(_) => ("org", "org_public_metadata"),
+    };
+    let first = gate.plan_claims.sources(subject).iter().find_map(|source| match source {
+        ClaimSource::Path(path) => Some(path.clone()),
+        ClaimSource::ClerkBilling => None,
+    });
+    let path = first.unwrap_or_else(|| vec![standard.to_owned(), gate.plan_key.clone()]);
+    let value = format!("\"{{{{{object}.public_metadata.{}}}}}\"", gate.plan_key);
+    path.iter().rev().fold(value, |value, name| format!("{{\"{name}\": {value}}}"))
 }
 
 fn name(source: &ClaimSource) -> String {

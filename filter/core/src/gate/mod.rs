@@ -24,6 +24,7 @@ mod store;
 mod usage;
 mod worker;
 
+pub use missing_plan_claim::session_token_template;
 pub use refusal::refusal_codes;
 pub use request::GateRequest;
 pub use worker::{GateError, GateWorker};

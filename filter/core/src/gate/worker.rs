@@ -121,7 +121,7 @@ impl GateWorker {
         if !has_several_plans || !self.missing_plan_claim.record(is_provided, now) {
             return Vec::new();
         }
-        let alarm = missing_plan_claim::alarm(self.gate.plan_claims.sources(subject), subject);
+        let alarm = missing_plan_claim::alarm(&self.gate, subject);
         vec![self.metrics.count_event(GateEvent::PlanClaimMissing), alarm]
     }
 }

@@ -91,6 +91,14 @@ impl Gate {
             }
             gate.entry("usage_path").or_insert_with(|| json!(USAGE_PATH));
         }
+        if let Some(name) = document.pointer("/plan_gate/keys/pem/env").and_then(Value::as_str)
+            && !environment.contains_key(name)
+        {
+            return Err(format!(
+                "plan_gate.keys.pem.env: {name} is not set in this shell; set it to the public key that the gate has, as in \
+                 `export {name}=\"$(cat clerk-public-key.pem)\"`"
+            ));
+        }
         let document = document.to_string();
         let variable = |name: &str| environment.get(name).cloned();
         let configured = config::read::<config::PlanGateSettings>(document.as_bytes(), &variable)

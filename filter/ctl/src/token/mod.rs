@@ -17,6 +17,7 @@ use std::process::ExitCode;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tollgate_core::config::{ClaimSource, PlanGateSettings};
+use tollgate_core::gate::session_token_template;
 use tollgate_core::ids::Subject;
 use tollgate_core::time::Micros;
 
@@ -147,16 +148,16 @@ fn summarize(gate: &mut Gate, now: Micros, host: &str, token: &str, claims: &Val
     let usage = gate.usage(now, host, token)?;
     let text = |name: &str| usage.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let subject = text("subject");
-    let source = source(gate.configured(), &subject, claims);
+    let (source, cure) = source(gate.configured(), &subject, claims);
     let features = usage.get("features").and_then(Value::as_array).into_iter().flatten();
     let features = features.filter_map(Value::as_str).map(str::to_owned).collect();
     let limits = usage.get("limits").cloned().unwrap_or_default();
-    Some(CallerSummary { subject, plan: text("plan"), source, features, limits })
+    Some(CallerSummary { subject, plan: text("plan"), source, cure, features, limits })
 }
 
-/// Returns the source of the plan: the first claim that is present.
-fn source(gate: &PlanGateSettings, subject: &str, claims: &Value) -> String {
-    let Ok(subject) = Subject::parse(subject) else { return "no subject".to_owned() };
+/// Returns the source of the plan, which is the first claim that is present; and what to do if none is.
+fn source(gate: &PlanGateSettings, subject: &str, claims: &Value) -> (String, Option<String>) {
+    let Ok(subject) = Subject::parse(subject) else { return ("no subject".to_owned(), None) };
     let present = |source: &&ClaimSource| match source {
         ClaimSource::Path(path) => {
             let found = path.iter().try_fold(claims, |value, name| value.get(name));
@@ -164,10 +165,22 @@ fn source(gate: &PlanGateSettings, subject: &str, claims: &Value) -> String {
         }
         ClaimSource::ClerkBilling => claims.get("pla").is_some(),
     };
-    match gate.plan_claims.sources(&subject).iter().find(present) {
-        Some(ClaimSource::Path(path)) => format!("by the claim {}", path.join(".")),
-        Some(ClaimSource::ClerkBilling) => "by Clerk Billing's claim pla".to_owned(),
-        None => "the default: no claim names one".to_owned(),
+    let name = |source: &ClaimSource| match source {
+        ClaimSource::Path(path) => path.join("."),
+        ClaimSource::ClerkBilling => "pla".to_owned(),
+    };
+    let sources = gate.plan_claims.sources(&subject);
+    match sources.iter().find(present) {
+        Some(source @ ClaimSource::Path(_)) => (format!("by the claim {}", name(source)), None),
+        Some(ClaimSource::ClerkBilling) => ("by Clerk Billing's claim pla".to_owned(), None),
+        None => {
+            let names: Vec<String> = sources.iter().map(name).collect();
+            let cure = format!(
+                "at Clerk, under Sessions, Customize session token, add {}",
+                session_token_template(gate, &subject)
+            );
+            (format!("the default: the token has no claim {}", names.join(" or ")), Some(cure))
+        }
     }
 }
 

@@ -28,6 +28,8 @@ pub(super) struct CallerSummary {
     pub(super) plan: String,
     /// Where the plan is from.
     pub(super) source: String,
+    /// What to do if no claim names the plan.
+    pub(super) cure: Option<String>,
     pub(super) features: Vec<String>,
     pub(super) limits: Value,
 }
@@ -102,7 +104,7 @@ impl TokenReport {
         lines.extend(self.expected.iter().map(Expectation::line));
         lines.extend(self.caller.iter().flat_map(CallerSummary::lines));
         let (method, _, path) = &self.request;
-        lines.push(format!("{:9}{}", format!("{method} {path}"), self.verdict));
+        lines.push(format!("{method} {path} {}", self.verdict));
         lines
     }
 
@@ -120,6 +122,7 @@ impl TokenReport {
             "subject": caller.map(|caller| &caller.subject),
             "plan": caller.map(|caller| &caller.plan),
             "plan_source": caller.map(|caller| &caller.source),
+            "plan_cure": caller.and_then(|caller| caller.cure.as_ref()),
             "features": caller.map(|caller| &caller.features),
             "limits": caller.map(|caller| &caller.limits),
             "request": {"method": method, "host": host, "path": path},
@@ -132,11 +135,10 @@ impl CallerSummary {
     /// Returns the lines about a caller.
     pub(super) fn lines(&self) -> Vec<String> {
         let features = if self.features.is_empty() { "none".to_owned() } else { self.features.join(", ") };
-        let mut lines = vec![
-            format!("subject  {}", self.subject),
-            format!("plan     {} ({})", self.plan, self.source),
-            format!("features {features}"),
-        ];
+        let mut lines =
+            vec![format!("subject  {}", self.subject), format!("plan     {} ({})", self.plan, self.source)];
+        lines.extend(self.cure.iter().map(|cure| format!("to fix   {cure}")));
+        lines.push(format!("features {features}"));
         for (name, limit) in self.limits.as_object().into_iter().flatten() {
             lines.push(format!("limit    {name}: {}", windows(limit)));
         }

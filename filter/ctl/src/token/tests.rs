@@ -78,7 +78,14 @@ fn plan_features_and_limits_are_shown_with_their_source() {
     let mut without = claims();
     without.as_object_mut().unwrap().remove("public_metadata");
     let lines_without = lines(&signed(&without), &without);
-    assert_eq!(lines_without[1], "plan     free (the default: no claim names one)");
+    let looked_for =
+        "plan     free (the default: the token has no claim public_metadata.plan or metadata.plan or ";
+    assert!(lines_without[1].starts_with(looked_for), "{lines_without:?}");
+    let template = r#"add {"public_metadata": {"plan": "{{user.public_metadata.plan}}"}}"#;
+    assert!(
+        lines_without[2].starts_with("to fix ") && lines_without[2].ends_with(template),
+        "{lines_without:?}"
+    );
     assert_eq!(lines("nonsense", &Value::Null), Vec::<String>::new());
 }
 
@@ -128,6 +135,36 @@ fn what_the_document_expects_is_beside_what_the_token_has() {
         (&json["decision"], &json["expires"]),
         (&json!({"allowed": true, "rule": null}), &json!("2026-11-26T14:31:10Z"))
     );
+}
+
+#[test]
+fn the_request_and_the_decision_are_separate_words() {
+    for (path, want) in [("/a", "GET /a permitted"), ("/a/long/path", "GET /a/long/path permitted")] {
+        let report = TokenReport {
+            now: NOW,
+            header: json!({}),
+            claims: json!({}),
+            expected: Vec::new(),
+            caller: None,
+            request: ("GET".to_owned(), "x".to_owned(), path.to_owned()),
+            verdict: TokenVerdict::Admitted { rule: None },
+        };
+        let lines = report.to_lines();
+        assert!(lines.last().unwrap().starts_with(want), "{lines:?}");
+    }
+}
+
+#[test]
+fn a_variable_that_is_not_set_is_one_of_this_shell() {
+    let document = json!({
+        "plans": [{"name": "free"}],
+        "plan_gate": {
+            "issuer": "https://clerk.example.com", "keys": {"pem": {"env": "CLERK_JWT_KEY"}},
+            "authorized_parties": ["https://app.example.com"],
+        },
+    });
+    let error = Gate::new(document, None, BTreeMap::new()).err().unwrap();
+    assert!(error.contains("is not set in this shell") && !error.contains("host_env_keys"), "{error}");
 }
 
 #[test]
