@@ -37,13 +37,17 @@ fn about_answer(body: &str) -> String {
 
 #[test]
 fn an_answer_of_another_service_is_noted() {
-    const NOTE: &str = "note: this is not an answer of Tollgate's filter";
+    const NOTE: &str = "note: this is not a response of Tollgate's filter";
     for body in ["ok", "{}", "{\"received\": true}"] {
         let output = about_answer(body);
         assert!(output.contains(NOTE), "{output}");
     }
     let output = about_answer("{\"received\": true, \"status\": \"processed\"}");
-    assert!(!output.contains(NOTE), "{output}");
+    assert!(!output.contains("note: "), "{output}");
+    let refusal =
+        r#"{"title": "Unauthorized", "status": 401, "code": "missing_token", "detail": "no token"}"#;
+    let output = about_answer(refusal);
+    assert!(output.contains("note: the request reached `plan_gate` and not `stripe_webhook`"), "{output}");
 }
 
 #[test]

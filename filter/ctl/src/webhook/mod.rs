@@ -1,13 +1,16 @@
 //! `tollgate webhook send`: signs a Stripe event and delivers it, to show the gateway's response.
 
 mod event;
+mod responder;
 mod signature;
 
-use crate::clock;
+use crate::check::placeholder_in;
 use crate::terminal::{ERROR, NOTE, print_error_line, print_line, styled};
 use crate::token::time_of;
+use crate::{clock, document};
 use clap::{ArgGroup, Args, Subcommand};
 use event::Subjects;
+use responder::Responder;
 use serde_json::Value;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -75,6 +78,9 @@ struct Send {
     /// now]. The gateway refuses signatures that differ from its clock by more than `tolerance_s`.
     #[arg(long, value_name = "TIME", value_parser = time_of)]
     at: Option<Micros>,
+    /// The document, or a file that contains it, to show its path if the event does not reach the filter.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// Show the request and do not send it.
     #[arg(long)]
     print: bool,
@@ -83,13 +89,31 @@ struct Send {
 /// Sends or prints the event and returns the exit code.
 pub(crate) fn run(arguments: &WebhookArguments) -> ExitCode {
     let WebhookCommand::Send(send) = &arguments.command;
-    match prepare(send).and_then(|(body, signature)| deliver(send, &body, &signature)) {
+    let delivered = configured_path(send).and_then(|path| {
+        let (body, signature) = prepare(send)?;
+        deliver(send, &body, &signature, path.as_deref())
+    });
+    match delivered {
         Ok(code) => code,
         Err(error) => {
             print_error_line!("{}: {error}", styled(ERROR, "error"));
             ExitCode::from(2)
         }
     }
+}
+
+/// Returns the path of the webhook in the document, if it is given.
+fn configured_path(send: &Send) -> Result<Option<String>, String> {
+    let Some(file) = &send.config else { return Ok(None) };
+    let document = document::of_file(file, &["stripe_webhook"])?;
+    Ok(document.pointer("/stripe_webhook/path").and_then(Value::as_str).map(str::to_owned))
+}
+
+/// Returns the path of a URL.
+fn path_of(url: &str) -> &str {
+    let after_scheme = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let path = after_scheme.find('/').and_then(|index| after_scheme.get(index..)).unwrap_or("/");
+    path.split(['?', '#']).next().unwrap_or_default()
 }
 
 /// Returns the body and its signature.
@@ -117,12 +141,22 @@ fn signing_secret(value: Option<&str>) -> Result<Secret, String> {
             "{SECRET}: is not set; `export {SECRET}=whsec_…`, the signing secret of the endpoint at Stripe"
         ));
     };
+    if let Some(placeholder) = placeholder_in(value) {
+        return Err(format!(
+            "{SECRET}: has {placeholder} of the examples in it; set the signing secret of the endpoint at Stripe"
+        ));
+    }
     let secrets = signing_secrets(SECRET, &|_| Some(value.to_owned()))
         .map_err(|error| format!("{SECRET}: {}; {}", error.problem, error.cure))?;
     secrets.into_iter().next().ok_or_else(|| format!("{SECRET}: contains no secret"))
 }
 
-fn deliver(send: &Send, body: &[u8], signature: &str) -> Result<ExitCode, String> {
+fn deliver(
+    send: &Send,
+    body: &[u8],
+    signature: &str,
+    configured_path: Option<&str>,
+) -> Result<ExitCode, String> {
     if send.print {
         print_line!(
             "POST {}\nstripe-signature: {signature}\ncontent-type: application/json; charset=utf-8\n",
@@ -155,21 +189,11 @@ fn deliver(send: &Send, body: &[u8], signature: &str) -> Result<ExitCode, String
         Ok(value) => print_line!("{value:#}"),
         Err(_) => print_line!("{text}"),
     }
-    if !value.is_ok_and(|value| is_of_tollgate(&value)) {
-        let note = "this is not an answer of Tollgate's filter: does the path in the URL equal `stripe_webhook.path`, is the \
-                    filter in the chain, and does the service behind it answer instead (`mode: forward`)?";
+    let responder = value.map_or(Responder::Other, |value| Responder::of(&value));
+    if let Some(note) = responder.note(path_of(&send.url), configured_path) {
         print_error_line!("{}: {note}", styled(NOTE, "note"));
     }
     Ok(if response.status().is_success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-/// Returns whether a response has the form of the filter's: the result of an event, or a problem document.
-fn is_of_tollgate(response: &Value) -> bool {
-    let is_text = |name: &str| response.get(name).is_some_and(Value::is_string);
-    let is_result = response.get("received").is_some_and(Value::is_boolean) && is_text("status");
-    let is_problem =
-        is_text("code") && is_text("detail") && response.get("status").is_some_and(Value::is_u64);
-    is_result || is_problem
 }
 
 #[cfg(test)]
@@ -180,7 +204,14 @@ mod tests {
     fn a_secret_is_checked_as_the_filter_checks_it_and_not_shown() {
         let first = signing_secret(Some("whsec_a,whsec_b")).map(|secret| secret.expose().to_owned());
         assert_eq!(first.as_deref(), Ok("whsec_a"));
-        for wrong in [None, Some(" "), Some("\"whsec_a\""), Some("secret_a"), Some("whsec_a b")] {
+        for wrong in [
+            None,
+            Some(" "),
+            Some("\"whsec_a\""),
+            Some("secret_a"),
+            Some("whsec_a b"),
+            Some("whsec_REPLACE_ME"),
+        ] {
             let error = signing_secret(wrong).unwrap_err();
             assert!(error.starts_with("STRIPE_WEBHOOK_SECRET: ") && !error.contains("_a"), "{error}");
         }
