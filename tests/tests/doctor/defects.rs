@@ -257,6 +257,12 @@ async fn a_defect_of_the_webhook_endpoint_is_found() {
             ("webhook_endpoint", PROBLEM),
             ("https://gateway.example.com/webhooks/stripe", "Developers, Webhooks"),
         ),
+        Defect::planned(
+            "a URL that only this machine reaches",
+            |plan| plan.url = "http://127.0.0.1:8080",
+            ("webhook_endpoint", WARNING),
+            ("Stripe cannot reach http://127.0.0.1:8080/webhooks/stripe", "stripe listen"),
+        ),
         Defect::in_world(
             "two endpoints with this URL",
             |world| {

@@ -27,7 +27,7 @@ pub(crate) struct DoctorArguments {
     pub(super) file: PathBuf,
     /// The gateway's public URL, without a path: Stripe's webhook endpoint should be below it.
     #[arg(long, value_name = "URL", value_parser = gateway_url)]
-    pub(super) url: String,
+    pub(super) url: Option<String>,
     /// Print one JSON object, for programs.
     #[arg(long)]
     pub(super) json: bool,
@@ -42,6 +42,11 @@ pub(crate) struct DoctorArguments {
     #[arg(long, value_name = "URL")]
     pub(super) clerk_url: Option<String>,
 }
+
+/// The error without `--url`.
+pub(super) const URL_MISSING: &str = "--url: missing; name the URL under which Stripe reaches the gateway, as in `--url \
+https://gateway.example.com`: its webhook endpoint is looked for at Stripe. The gateway itself is not called, so a gateway \
+that is not deployed yet can be checked";
 
 /// Returns the origin of a URL as Stripe shows it: in lower case, without the default port.
 fn gateway_url(text: &str) -> Result<String, String> {

@@ -13,6 +13,7 @@ use crate::api_calls::{
 use crate::document;
 use crate::sync::Interrupted;
 use crate::terminal::{ERROR, print_error_line, styled};
+use arguments::URL_MISSING;
 use reads::AccountsRead;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -71,6 +72,8 @@ pub(crate) fn run(arguments: &DoctorArguments) -> ExitCode {
 }
 
 fn results(arguments: &DoctorArguments) -> Result<Vec<CheckResult>, DoctorError> {
+    let missing = || DoctorError::Misused(URL_MISSING.to_owned());
+    let gateway_url = arguments.url.as_deref().ok_or_else(missing)?;
     let (document, endpoints, rates) = setup(arguments).map_err(DoctorError::Misused)?;
     let mut scheduler = CallScheduler::start(&endpoints, rates, TRIES_MAX);
     let AccountsRead { accounts, clock_ahead_s } = reads::accounts(&mut scheduler, &document)?;
@@ -83,7 +86,7 @@ fn results(arguments: &DoctorArguments) -> Result<Vec<CheckResult>, DoctorError>
     };
     Ok(inspect(&Inspection {
         document: &document,
-        gateway_url: &arguments.url,
+        gateway_url,
         accounts: &accounts,
         sample: sample.as_ref(),
         clock_ahead_s,

@@ -44,6 +44,10 @@ fn about<'a>(
 pub(super) fn exists<'a>(inspection: &'a Inspection<'_>) -> Option<CheckOutcome<'a>> {
     let url = url(inspection)?;
     Some(match endpoints(inspection)? {
+        Ok(_) if is_local(inspection.gateway_url) => Ok(CheckVerdict::warning(
+            format!("Stripe cannot reach {url}, which is an address of this machine"),
+            "on a laptop, deliver the events with `stripe listen`; before going live, run this with the public URL",
+        )),
         Ok(endpoints) if endpoints.is_empty() => Ok(CheckVerdict::problem(
             format!("no webhook endpoint at Stripe has the URL {url}"),
             format!(
@@ -53,6 +57,18 @@ pub(super) fn exists<'a>(inspection: &'a Inspection<'_>) -> Option<CheckOutcome<
         Ok(_) => Ok(CheckVerdict::ok(format!("Stripe delivers to {url}"))),
         Err(error) => Err(error),
     })
+}
+
+/// Returns whether a URL names the machine itself.
+fn is_local(url: &str) -> bool {
+    let authority = url.split_once("://").map_or(url, |(_, authority)| authority);
+    let host = authority.strip_prefix('[').and_then(|rest| rest.split(']').next());
+    let host = host.unwrap_or_else(|| authority.split(':').next().unwrap_or_default());
+    host == "localhost"
+        || host.ends_with(".localhost")
+        || host == "::1"
+        || host == "0.0.0.0"
+        || host.starts_with("127.")
 }
 
 /// Checks that only one endpoint has the gateway's URL.
