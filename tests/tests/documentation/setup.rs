@@ -18,7 +18,7 @@ use tollgate_tests::fakes::stripe::FakeStripe;
 use tollgate_tests::fakes::stripe::model::{Customer, Price, Session, Subscription};
 use tollgate_tests::fakes::upstream::Backend;
 use tollgate_tests::install::modules::Modules;
-use tollgate_tests::install::{release, workspace};
+use tollgate_tests::install::{command, release, workspace};
 use tollgate_tests::processes::envoy::{EXAMPLE_CLERK_WEBHOOK_SECRET, Standalone, program, serving};
 use tollgate_tests::processes::gateway::{WEBHOOK_PATH, WEBHOOK_SECRET};
 
@@ -32,7 +32,8 @@ const DEADLINE: Duration = Duration::from_secs(60);
 async fn the_readmes_commands_set_up_a_working_gate() {
     let blocks: Vec<Block> = read("README.md").blocks;
     let blocks: Vec<_> = blocks.into_iter().filter(|b| b.heading == HEADING && b.language == "sh").collect();
-    let [download, build, configure, _listen, start, refused, first_look, after_paying] = &blocks[..] else {
+    let [download, build, init, configure, _listen, start, refused, first_look, after_paying] = &blocks[..]
+    else {
         panic!("{HEADING} has {} blocks of commands", blocks.len())
     };
     let (stripe, clerk, backend) =
@@ -44,6 +45,12 @@ async fn the_readmes_commands_set_up_a_working_gate() {
     let setup = SetupDir::new();
     setup.run(&build.text);
     require_in_archive(&setup.path("gateway"));
+    // The archive has the command, too.
+    fs::copy(command::built(), setup.path("gateway/tollgate")).expect("the command");
+    setup.run(&init.text);
+    for file in ["envoy.yaml", "README.md", "stripe_webhook.wasm", "plan_gate.wasm"] {
+        assert!(setup.path("guarded").join(file).exists(), "{file}");
+    }
     let output = setup.run(&configure.text);
     assert!(
         output.contains("secrets/clerk_secret_key.yaml"),

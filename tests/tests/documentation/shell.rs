@@ -105,7 +105,8 @@ fn check_command(command: &str) -> Result<(), String> {
         "cargo" => {
             CARGO.contains(&subcommand) || INSTALLED.contains(&subcommand) || is_cargo_alias(subcommand)
         }
-        "tollgate" => is_tollgate_subcommand(subcommand),
+        // The README unpacks a release, which has the command, as `gateway`.
+        "tollgate" | "gateway/tollgate" => is_tollgate_subcommand(subcommand),
         script if script.contains('/') => workspace::file(script).is_file(),
         program => PROGRAMS.contains(&program),
     };
