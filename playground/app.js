@@ -106,7 +106,7 @@ async function showPlan() {
     if (!(error instanceof TollgateRefusal)) throw error;
     note = [refusalNote(error)];
   }
-  if (subscription?.actions.includes("resume")) reached("cancel");
+  if (subscription?.cancel_at_period_end) reached("cancel");
   replace(byId("subscription"), ...note);
   replace(byId("plans"), ...plans.map(planCard));
   byId("preview").replaceChildren();
@@ -174,9 +174,9 @@ async function openPortal() {
 async function preview(order) {
   const { effective, at, amount_due, currency, proration_date, lines } = await tollgate.previewChange(order);
   const confirm = async () => {
-    await tollgate.change({ ...order, proration_date });
+    const { pending } = await tollgate.change({ ...order, proration_date });
     await show();
-    return `You have changed to ${order.plan}.`;
+    return pending ? `You change to ${pending.plan} on ${day(pending.at)}.` : `You have changed to ${order.plan}.`;
   };
   const when = effective === "now" ? `Pay ${money(amount_due, currency)} now` : `From ${day(at)}`;
   const entry = ({ description, amount }) =>

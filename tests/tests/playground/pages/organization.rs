@@ -14,6 +14,11 @@ async fn an_admin_buys_for_all_members_of_an_organization() {
     page.click("button", "Confirm the change").await;
     page.sees("Plan", "You have changed to team.").await;
     page.sees("Audit", "upgraded org_labs pro → team").await;
+    page.click("button", "Change to pro").await;
+    page.sees("Plan", "for pro").await;
+    page.click("button", "Confirm the change").await;
+    page.sees("Plan", "You change to pro on").await;
+    page.find("button", "Resume plan").await;
 
     visit.sign_in("Bob for Example Labs").await;
     page.sees("Plan", "Only an admin of the organization manages its plan.").await;
