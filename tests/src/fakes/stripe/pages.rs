@@ -20,44 +20,47 @@ pub(super) fn respond(account: &mut Account, request: &Request) -> Option<FakeRe
     }
 }
 
-/// The values of the form's field `card`.
-const CARDS: [(&str, Card); 4] = [
-    ("works", Card::Works),
-    ("declines", Card::Declines),
-    ("insufficient_funds", Card::InsufficientFunds),
-    ("needs_authentication", Card::NeedsAuthentication),
+/// The cards of the form's field `card`: its value, how the form shows it, and how it behaves. The numbers are
+/// Stripe's: <https://docs.stripe.com/testing>.
+const CARDS: [(&str, &str, Card); 4] = [
+    ("works", "4242 4242 4242 4242, works", Card::Works),
+    ("declines", "4000 0000 0000 0002, is declined", Card::Declines),
+    ("insufficient_funds", "4000 0000 0000 9995, has insufficient funds", Card::InsufficientFunds),
+    ("needs_authentication", "4000 0025 0000 3155, needs authentication", Card::NeedsAuthentication),
 ];
 
 /// Returns the card of a submitted form.
 pub(super) fn card_of(request: &Request) -> Card {
     let form = request.form();
     let name = form.iter().find(|(name, _)| name == "card").map(|(_, value)| value.as_str());
-    let card = CARDS.iter().find(|(value, _)| Some(*value) == name);
-    card.map_or(Card::default(), |(_, card)| *card)
+    let card = CARDS.iter().find(|(value, ..)| Some(*value) == name);
+    card.map_or(Card::default(), |(_, _, card)| *card)
 }
 
 /// Returns a field with which a form chooses the behavior of the card.
 pub(super) fn card_field() -> String {
-    let option = |(value, _): &(&str, Card)| format!("<option>{value}</option>");
+    let option =
+        |(value, shown, _): &(&str, &str, Card)| format!("<option value=\"{value}\">{shown}</option>");
     let options: String = CARDS.iter().map(option).collect();
     format!("<label>Card <select name=\"card\">{options}</select></label>")
 }
 
-/// The head of each page, and its note that it is none of Stripe's. The icon keeps browsers from asking for one.
-const HEAD: &str = r#"<meta charset="utf-8"><meta name="viewport" content="width=device-width"><link rel="icon" href="data:,">
-<style>
-:root { color-scheme: light dark; font: 1rem/1.5 system-ui, sans-serif; }
-body { max-width: 24rem; margin: 3rem auto; padding: 0 1rem; }
-ul { padding: 0; list-style: none; }
-form { display: grid; gap: 0.75rem; margin: 1.5rem 0; }
-button, select { padding: 0.5rem 0.75rem; font: inherit; }
-</style>"#;
-const NOTE: &str = "<p><small>This page stands for one of Stripe. No card is charged.</small></p>";
+/// The head of each page. The icon keeps browsers from asking for one.
+const HEAD: &str = concat!(
+    r#"<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">"#,
+    r#"<link rel="icon" href="data:,"><style>"#,
+    include_str!("page.css"),
+    "</style>"
+);
+
+/// What each page says about itself.
+const NOTICE: &str = r#"<p class="notice">This page stands in for Stripe&rsquo;s. No card is charged.</p>"#;
 
 /// Returns a page. The text of title and body is markup.
 pub(super) fn page(status: u16, title: &str, body: &str) -> FakeResponse {
     let html = format!(
-        "<!doctype html><html lang=\"en\"><title>{title}</title>{HEAD}<h1>{title}</h1>{body}{NOTE}</html>\n"
+        "<!doctype html><html lang=\"en\"><head>{HEAD}<title>{title}</title></head>\
+         <body><main>{NOTICE}<h1>{title}</h1>{body}</main></body></html>\n"
     );
     FakeResponse {
         status,
@@ -83,6 +86,16 @@ pub(super) fn escaped(text: &str) -> String {
 /// Formats an amount with two decimals and its currency: `20.00 USD`.
 pub(super) fn amount(amount: i64, currency: &str) -> String {
     format!("{}.{:02} {}", amount / 100, amount % 100, currency.to_uppercase())
+}
+
+/// Formats a price: `20.00 USD a month`, `60.00 USD every 3 months`.
+pub(super) fn price_text(price: &Price) -> String {
+    let amount = amount(price.unit_amount, &price.currency);
+    match &price.recurring {
+        None => amount,
+        Some(every) if every.interval_count == 1 => format!("{amount} a {}", every.interval),
+        Some(every) => format!("{amount} every {} {}s", every.interval_count, every.interval),
+    }
 }
 
 /// Returns the text for a card that was not charged.
@@ -124,11 +137,7 @@ impl Account {
         for item in &session.line_items {
             let price: &Price = self.find(&item.price).expect("the price exists");
             let name = escaped(&self.line(&item.price, item.quantity, (0, 0)).description);
-            let every = price.recurring.as_ref().map_or(String::new(), |recurrence| {
-                format!(" every {} {}", recurrence.interval_count, recurrence.interval)
-            });
-            let amount = amount(price.unit_amount, &price.currency);
-            body.push_str(&format!("<li>{name}: {amount}{every}</li>"));
+            body.push_str(&format!("<li>{name}: {}</li>", price_text(price)));
         }
         let total = amount(session.amount_total, &session.currency);
         body.push_str(&format!("</ul><p>Due today: {total}</p>"));
@@ -141,8 +150,28 @@ impl Account {
         let field = card_field();
         body.push_str(&format!("<form method=\"post\">{field}<button>Pay</button></form>"));
         if let Some(url) = &session.cancel_url {
-            body.push_str(&format!("<a href=\"{}\">Back</a>", escaped(url)));
+            body.push_str(&format!("<a href=\"{}\">Back without paying</a>", escaped(url)));
         }
         body
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_price_is_shown_with_its_interval() {
+        let cases = [
+            (Price::new("price_1").amount(2_000), "20.00 USD a month"),
+            (
+                Price::new("price_1").amount(6_005).every(3, "month").currency("eur"),
+                "60.05 EUR every 3 months",
+            ),
+            (Price::new("price_1").amount(500).one_time(), "5.00 USD"),
+        ];
+        for (price, want) in cases {
+            assert_eq!(price_text(&price), want);
+        }
     }
 }

@@ -1,8 +1,9 @@
 //! The page of the customer portal, on which customers cancel, resume, and change their subscriptions.
 
 use super::super::account::Account;
-use super::super::model::{Customer, PortalSession, Price, Subscription};
-use super::super::pages::{amount, card_field, card_of, escaped, page, see_other};
+use super::super::calendar::Day;
+use super::super::model::{Customer, PortalSession, Price, Product, Subscription};
+use super::super::pages::{card_field, card_of, escaped, page, price_text, see_other};
 use super::super::subscriptions::Cancellation;
 use crate::fakes::server::{FakeResponse, Request};
 
@@ -60,7 +61,11 @@ impl Account {
         let mut entry = String::from("<section>");
         for item in &subscription.items {
             let name = escaped(&self.item_line(item).description);
-            entry.push_str(&format!("<p>{name}, {}</p>", escaped(&subscription.status)));
+            entry.push_str(&format!(
+                "<p>{name}, {}{}</p>",
+                escaped(&subscription.status),
+                end_text(subscription)
+            ));
         }
         if subscription.schedule.is_none() && !matches!(kind, Some("payment_method_update")) {
             let id = &subscription.id;
@@ -80,8 +85,9 @@ impl Account {
         let currency = self.currency(of);
         let is_sold = |price: &Price| price.active && price.recurring.is_some() && price.currency == currency;
         let option = |price: &Price| {
-            let (id, amount) = (escaped(&price.id), amount(price.unit_amount, &price.currency));
-            format!("<option value=\"{id}\">{id}, {amount}</option>")
+            let product = self.find::<Product>(&price.product).map_or("", |product| &product.name);
+            let (id, product) = (escaped(&price.id), escaped(product));
+            format!("<option value=\"{id}\">{product}, {}</option>", price_text(price))
         };
         let options: String = self.newest_first(is_sold).into_iter().map(option).collect();
         format!("<label>Plan <select name=\"price\">{options}</select></label>")
@@ -129,6 +135,14 @@ impl Account {
         let price = self.find::<Price>(price).filter(is_sold).ok_or("This plan is not sold.")?.id.clone();
         self.change_price(id, &price).map_err(|_| "Your card was declined.")
     }
+}
+
+/// Returns when a canceled subscription ends: `, ends on 2026-12-29`; nothing for others.
+fn end_text(subscription: &Subscription) -> String {
+    subscription.cancel_at.map_or(String::new(), |at| {
+        let Day { year, month, day } = Day::from_unix_s(at);
+        format!(", ends on {year:04}-{month:02}-{day:02}")
+    })
 }
 
 /// Returns a form with one button.

@@ -64,6 +64,7 @@ async fn the_portal_cancels_and_resumes_a_plan() {
         assert_eq!((subscription.cancel_at, subscription.cancel_at_period_end), (Some(END), at_period_end));
         let text = page(&session).await;
         assert!(!text.contains("Cancel plan") && text.contains("Resume plan"), "{text}");
+        assert!(text.contains("active, ends on 2027-02-04"), "{text}");
         press(&session, &[("action", "resume"), ("subscription", "sub_1")]).await;
         let subscription = stripe.get::<Subscription>("sub_1");
         assert_eq!((subscription.cancel_at, subscription.canceled_at), (None, None));
