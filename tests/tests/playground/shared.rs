@@ -18,7 +18,7 @@ pub const BOB_FOR_LABS: (&str, Option<&str>) = ("user_bob", Some("org_labs"));
 /// The status and the JSON body of a response.
 pub type Answer = (u16, Value);
 
-/// A running playground with pages of its own, and a client that follows no redirects.
+/// A running playground with pages of its own, and a client that follows no redirects and reuses no connection.
 pub struct Visitor {
     pub playground: Playground,
     client: Client,
@@ -32,8 +32,9 @@ impl Visitor {
             std::fs::write(pages.path().join(name), text).expect("a page");
         }
         let playground = Playground::start(pages.path()).await;
-        let client = Client::builder().no_proxy().redirect(redirect::Policy::none()).build();
-        Visitor { playground, client: client.expect("a client"), _pages: pages }
+        let client = Client::builder().no_proxy().pool_max_idle_per_host(0);
+        let client = client.redirect(redirect::Policy::none()).build().expect("a client");
+        Visitor { playground, client, _pages: pages }
     }
 
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
