@@ -1,8 +1,8 @@
 //! Alarms: problems that an operator should fix. Each is one JSON line in the log, and all have the same
 //! members.
 //!
-//! This file defines all codes. `docs/alarms.md` has the meaning and the cure of each, and a test compares
-//! the two.
+//! This file defines all codes. `docs/alarms.md` has the meaning, the cure, and an example of each, and tests
+//! compare the two.
 
 use crate::codes::codes;
 use crate::report::{Level, Report};

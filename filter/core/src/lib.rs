@@ -14,6 +14,8 @@ pub mod clerk;
 mod codes;
 pub mod config;
 mod cors;
+#[cfg(test)]
+mod examples;
 pub mod gate;
 mod held;
 pub mod http;

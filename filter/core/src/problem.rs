@@ -1,6 +1,7 @@
 //! Refusals as problem details: `application/problem+json` (RFC 9457).
 //!
-//! This file defines the codes of all filters. `docs/alarms.md` has an example of each, and a test compares the two.
+//! This file defines the codes of all filters. `docs/alarms.md` has an example of each, and tests compare the
+//! two.
 
 use crate::codes::codes;
 use crate::http::Reply;

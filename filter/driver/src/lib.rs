@@ -13,6 +13,8 @@
 
 mod callout;
 mod dispatch;
+#[cfg(test)]
+mod examples;
 mod exchange;
 mod filter;
 mod host;

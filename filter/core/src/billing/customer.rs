@@ -13,7 +13,8 @@ use super::error::BillingError;
 use super::owned::{CustomerOwner, customer_owner, own_customers};
 use crate::alarm::{Alarm, AlarmCode};
 use crate::clerk::metadata;
-use crate::ids::CustomerId;
+use crate::ids::{CustomerId, Subject};
+use crate::report::Report;
 use crate::sorted::SortedSet;
 use crate::stripe::api::Searched;
 use crate::stripe::customer::Customer;
@@ -198,11 +199,14 @@ async fn search(cx: &BillingContext) -> Vec<CustomerId> {
                 BillingError::Service(error) => error.to_string(),
                 _ => String::new(),
             };
-            let detail =
-                format!("a search for the subject's customers failed, and the checkout continued: {why}");
-            let alarm = Alarm::warning(AlarmCode::CustomerSearchFailed, detail);
-            cx.effects.report(alarm.subject(Some(cx.subject.as_str())).into());
+            cx.effects.report(search_failed(&cx.subject, &why));
             Vec::new()
         }
     }
+}
+
+/// Returns the alarm about a search that failed.
+pub(super) fn search_failed(subject: &Subject, why: &str) -> Report {
+    let detail = format!("a search for the subject's customers failed, and the checkout continued: {why}");
+    Alarm::warning(AlarmCode::CustomerSearchFailed, detail).subject(Some(subject.as_str())).into()
 }

@@ -15,6 +15,8 @@ mod context;
 mod customer;
 mod effects;
 mod error;
+#[cfg(test)]
+pub(crate) mod examples;
 mod invoices;
 mod members;
 mod metrics;

@@ -4,6 +4,8 @@
 //! search finds the subscriptions, and the owner of each is determined as for a sync. Nothing here updates a
 //! record at Clerk.
 
+#[cfg(test)]
+pub(crate) mod examples;
 mod lines;
 mod outcomes;
 mod request;

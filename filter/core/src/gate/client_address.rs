@@ -5,6 +5,7 @@
 //! clients of the proxy would share one counter. The gate cannot use the entry itself: without trusted
 //! proxies the client wrote it, and could create any number of counters.
 
+use crate::alarm::{Alarm, AlarmCode};
 use crate::http::HeaderMap;
 use crate::quota::{ClientAddress, ClientNetwork};
 use std::net::SocketAddr;
@@ -23,7 +24,7 @@ pub(crate) enum AddressError {
 }
 
 impl AddressError {
-    /// Returns the cause and the remedy for the alarm.
+    /// Returns the cause and the remedy.
     pub(super) const fn cause_and_remedy(self) -> (&'static str, &'static str) {
         match self {
             AddressError::Unknown => {
@@ -34,6 +35,13 @@ impl AddressError {
                 "let the proxy in front write addresses without ports; see \"Client addresses\" in docs/platforms.md",
             ),
         }
+    }
+
+    /// Returns the alarm.
+    pub(super) fn alarm(self) -> Alarm {
+        let (cause, remedy) = self.cause_and_remedy();
+        let alarm = Alarm::warning(AlarmCode::AddressUnknown, format!("{cause}: {remedy}"));
+        alarm.with("cause", cause).with("cure", remedy)
     }
 }
 

@@ -11,6 +11,8 @@ mod caller;
 mod client_address;
 mod confirm;
 mod decision;
+#[cfg(test)]
+pub(crate) mod examples;
 mod metrics;
 mod missing_plan_claim;
 mod principal;

@@ -14,6 +14,8 @@ mod offer;
 mod sold;
 
 pub(crate) use alarm::PlanAlarm;
+#[cfg(test)]
+pub(crate) use alarm::PlanNameSource;
 pub(crate) use catalog::{Catalog, PriceMapping, Products};
 pub(crate) use sold::SoldPlan;
 

@@ -13,6 +13,8 @@ mod deadline;
 mod discovery;
 mod engine;
 mod error;
+#[cfg(test)]
+pub(crate) mod examples;
 mod findings;
 mod metrics;
 mod ownership;

@@ -10,6 +10,8 @@
 mod clerk;
 mod delivery;
 mod event_process;
+#[cfg(test)]
+pub(crate) mod examples;
 mod metrics;
 mod receipt;
 mod refusal;

@@ -43,6 +43,8 @@ pub struct MemoryHost {
     pub swaps_to_lose: u32,
     /// The actions of another worker just before the next swap of a new value.
     pub before_first_swap: Interruption,
+    /// The status with which it rejects the calls that a host may reject; `None` if it accepts them.
+    pub rejects_with: Option<u32>,
     /// Whether it calls [`Dispatch::tick`](crate::Dispatch::tick), so that frequent counts are added up.
     pub ticks: bool,
     /// The requests, by context.
@@ -96,6 +98,11 @@ impl MemoryHost {
         Ok(id)
     }
 
+    /// Returns an error if calls are to be rejected.
+    fn accept(&self) -> Result<(), HostError> {
+        self.rejects_with.map_or(Ok(()), |status| Err(HostError(status)))
+    }
+
     fn metric(&mut self, metric: u32) -> Option<&mut MemoryMetric> {
         self.metrics.get_mut(usize::try_from(metric).ok()?)
     }
@@ -105,10 +112,12 @@ impl Host for MemoryHost {
     type CalloutId = u32;
 
     fn now(&mut self) -> Result<Micros, HostError> {
+        self.accept()?;
         Ok(self.now)
     }
 
     fn random_seed(&mut self) -> Result<[u8; 16], HostError> {
+        self.accept()?;
         Ok(self.seed)
     }
 
@@ -121,6 +130,7 @@ impl Host for MemoryHost {
     }
 
     fn define_metric(&mut self, _: MetricKind, name: &str) -> Result<u32, HostError> {
+        self.accept()?;
         let id = u32::try_from(self.metrics.len()).map_err(|_| HostError(0))?;
         self.metrics.push(MemoryMetric { name: name.to_owned(), ..MemoryMetric::default() });
         Ok(id)
@@ -171,6 +181,7 @@ impl Host for MemoryHost {
     }
 
     fn keep(&mut self, bytes: &[u8]) -> Result<(), HostError> {
+        self.accept()?;
         self.properties.insert(KEPT_PROPERTY.join("."), bytes.to_vec());
         Ok(())
     }
@@ -184,15 +195,18 @@ impl Host for MemoryHost {
     }
 
     fn enter_request(&mut self, request: u32) -> Result<(), HostError> {
+        self.accept()?;
         self.current = request;
         Ok(())
     }
 
     fn request_headers(&mut self) -> Result<HeaderMap, HeadersError> {
+        self.accept().map_err(HeadersError::Refused)?;
         Ok(self.request().headers.clone())
     }
 
     fn request_trailers(&mut self) -> Result<HeaderMap, HeadersError> {
+        self.accept().map_err(HeadersError::Refused)?;
         Ok(self.request().trailers.clone())
     }
 
@@ -205,16 +219,19 @@ impl Host for MemoryHost {
     }
 
     fn remove_request_header(&mut self, name: &[u8]) -> Result<(), HostError> {
+        self.accept()?;
         self.request().removed.push(name.to_vec());
         Ok(())
     }
 
     fn add_request_header(&mut self, name: &str, value: &[u8]) -> Result<(), HostError> {
+        self.accept()?;
         self.request().added.push((name.to_owned(), value.to_vec()));
         Ok(())
     }
 
     fn remove_request_trailer(&mut self, name: &[u8]) -> Result<(), HostError> {
+        self.accept()?;
         self.request().removed.push(name.to_vec());
         Ok(())
     }
@@ -225,21 +242,25 @@ impl Host for MemoryHost {
     }
 
     fn add_response_header(&mut self, name: &str, value: &[u8]) -> Result<(), HostError> {
+        self.accept()?;
         self.request().response.push((name.to_owned(), value.to_vec()));
         Ok(())
     }
 
     fn set_response_header(&mut self, name: &str, value: &[u8]) -> Result<(), HostError> {
+        self.accept()?;
         self.request().response.retain(|(present, _)| present != name);
         self.add_response_header(name, value)
     }
 
     fn reply(&mut self, reply: Reply) -> Result<(), HostError> {
+        self.accept()?;
         self.request().reply = Some(reply);
         Ok(())
     }
 
     fn resume_request(&mut self) -> Result<(), HostError> {
+        self.accept()?;
         self.request().resumed = true;
         Ok(())
     }

@@ -59,7 +59,7 @@ impl GateWorker {
         reports
     }
 
-    fn confirm_failed(&self, error: &ClerkApiError) -> [Report; 2] {
+    pub(in crate::gate) fn confirm_failed(&self, error: &ClerkApiError) -> [Report; 2] {
         let cause = error.to_string();
         let detail = format!(
             "the plan at Clerk could not be read before a refusal, so the token's plan counts: {cause}"

@@ -35,7 +35,6 @@ use super::rules::{Guard, RuleSet};
 use super::store::{CounterReading, Counting};
 use super::usage::{UsageRequest, UsageRequestKind};
 use super::worker::{GateWorker, Purpose};
-use crate::alarm::{Alarm, AlarmCode};
 use crate::auth::{AuthProgress, Authentication, VerifiedToken};
 use crate::config::{Rule, Unmatched};
 use crate::cors;
@@ -305,10 +304,9 @@ impl GateRequest {
     /// Refuses an anonymous caller, who cannot be counted without an address, and logs an alarm once a
     /// minute.
     fn without_address(&mut self, worker: &mut GateWorker, now: Micros, error: AddressError) -> Action {
-        let (cause, remedy) = error.cause_and_remedy();
+        let (cause, _) = error.cause_and_remedy();
         if worker.reported.due(cause, now).is_some() {
-            let alarm = Alarm::warning(AlarmCode::AddressUnknown, format!("{cause}: {remedy}"));
-            self.reports.push(alarm.with("cause", cause).with("cure", remedy).into());
+            self.reports.push(error.alarm().into());
         }
         self.refuse(worker, now, &Refusal::AddressUnknown(error), None)
     }

@@ -123,7 +123,12 @@ fn latest_reset(states: &[WindowState]) -> Micros {
     states.iter().map(WindowState::reset).max().unwrap_or_default()
 }
 
-fn report_losses(metrics: &GateMetrics, callers: Callers, spent: &Spent, reports: &mut Vec<Report>) {
+pub(in crate::gate) fn report_losses(
+    metrics: &GateMetrics,
+    callers: Callers,
+    spent: &Spent,
+    reports: &mut Vec<Report>,
+) {
     if spent.evicted > 0 {
         let detail = "more subjects than the local store has room for: use `store: {ratelimit: …}`";
         let event = match callers {

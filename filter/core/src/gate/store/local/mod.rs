@@ -5,6 +5,8 @@ mod counting;
 mod reading;
 
 pub(in crate::gate) use counting::LocalCounting;
+#[cfg(test)]
+pub(in crate::gate) use counting::report_losses;
 pub(in crate::gate) use reading::LocalReading;
 
 use crate::machine::{Action, Input};

@@ -138,7 +138,7 @@ impl RatelimitStore {
     }
 
     /// Returns the alarm of a failed call, at most once a minute.
-    fn failed(&self, error: &RatelimitError, now: Micros) -> Option<Report> {
+    pub(in crate::gate) fn failed(&self, error: &RatelimitError, now: Micros) -> Option<Report> {
         if !self.failures_logged.borrow_mut().is_due(now) {
             return None;
         }

@@ -15,7 +15,12 @@ use serde::Serialize;
 
 impl ClerkSource {
     /// Returns the work that an event needs.
-    pub(super) fn work(&self, id: &EventId, event: ClerkEvent, settings: &SyncSettings) -> EventWork {
+    pub(in crate::webhook) fn work(
+        &self,
+        id: &EventId,
+        event: ClerkEvent,
+        settings: &SyncSettings,
+    ) -> EventWork {
         if let Some(alarm) = self.wrong_instance(id, &event) {
             return EventWork::NotOurs(alarm);
         }

@@ -38,7 +38,7 @@ impl StripeSource {
     }
 
     /// Returns the work that an event needs.
-    fn work(&self, event: &Event, settings: &SyncSettings) -> EventWork {
+    pub(in crate::webhook) fn work(&self, event: &Event, settings: &SyncSettings) -> EventWork {
         if let (Some(wanted), Some(livemode)) = (self.livemode, event.livemode)
             && wanted != livemode
         {
