@@ -111,7 +111,10 @@ impl<V> AuthState<V> {
 
     fn fetch_failed(&self, cause: String) -> Report {
         let keys_in_force = !self.keyring.is_empty();
-        let (code, detail) = (AlarmCode::KeysUnavailable, cause.clone());
+        let detail = format!(
+            "the keys that sign session tokens could not be fetched: {cause}; check the cluster of `keys.jwks`"
+        );
+        let code = AlarmCode::KeysUnavailable;
         let alarm = if keys_in_force { Alarm::warning(code, detail) } else { Alarm::error(code, detail) };
         alarm.with("cause", cause).with("keys_in_force", keys_in_force).into()
     }

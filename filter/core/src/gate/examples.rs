@@ -35,7 +35,7 @@ pub(crate) fn alarms() -> Vec<Report> {
     lines.extend(unknown.reports(&worker.metrics, &mut worker.reported, Some(&user), NOW));
     lines.push(missing_plan_claim::alarm(&worker.gate, &user));
     lines.push(AddressError::Unknown.alarm().into());
-    lines.extend(worker.confirm_failed(&ClerkApiError::Down { status: 503 }));
+    lines.extend(worker.confirm_failed(&user, &ClerkApiError::Down { status: 503 }));
     let ratelimit = RatelimitStore::new("ratelimit", "tollgate", Duration::from_millis(20), OnError::Allow);
     lines.extend(ratelimit.failed(&RatelimitError::Callout(CalloutError::TimedOut), NOW));
     let spent = Spent {

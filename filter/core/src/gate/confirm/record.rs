@@ -52,19 +52,22 @@ impl GateWorker {
             ConfirmSource::BillingSubscription => BillingRead::from_outcome(outcome)
                 .map(|read| self.grant_of_billing(now, &request.subject, &read, &mut reports)),
         };
-        let grant = granted.map_err(|error| reports.extend(self.confirm_failed(&error))).ok();
+        let grant =
+            granted.map_err(|error| reports.extend(self.confirm_failed(&request.subject, &error))).ok();
         if let Some((subject, confirmation)) = self.confirmed.reads.end(inquiry, grant, &self.plans, now) {
             self.confirmed.insert(subject, confirmation, now);
         }
         reports
     }
 
-    pub(in crate::gate) fn confirm_failed(&self, error: &ClerkApiError) -> [Report; 2] {
+    pub(in crate::gate) fn confirm_failed(&self, subject: &Subject, error: &ClerkApiError) -> [Report; 2] {
         let cause = error.to_string();
         let detail = format!(
-            "the plan at Clerk could not be read before a refusal, so the token's plan counts: {cause}"
+            "the plan at Clerk could not be read before a refusal, so the token's plan counts: {cause}; check the cluster \
+             of `confirm`, and Clerk's secret key"
         );
-        let alarm = Alarm::warning(AlarmCode::ConfirmFailed, detail).with("cause", cause);
+        let alarm = Alarm::warning(AlarmCode::ConfirmFailed, detail).subject(Some(subject.as_str()));
+        let alarm = alarm.with("cause", cause);
         [self.metrics.count_event(GateEvent::ConfirmFailed), alarm.into()]
     }
 

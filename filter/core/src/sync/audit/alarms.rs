@@ -26,7 +26,12 @@ pub(crate) fn alarms(findings: &SyncFindings, event: Option<&EventId>) -> Vec<Re
         lines.push(about(plan_alarm.object(), plan_alarm.code(), event, &plan_alarm.to_string()));
     }
     for (subject, unknown) in findings.unknown_plans.iter() {
-        lines.push(alarm(AlarmCode::UnknownPlan, event, Some(subject.as_str()), &unknown.to_string()));
+        let alarm = Alarm::warning(AlarmCode::UnknownPlan, unknown.to_string());
+        let alarm = alarm.event(event.map(EventId::as_str)).subject(Some(subject.as_str()));
+        lines.push(match &unknown.granted_by {
+            Some(subscription) => alarm.object(subscription).into(),
+            None => alarm.into(),
+        });
     }
     lines.extend(source_alarms(findings, event));
     for key in &findings.invalid_keys {
@@ -65,7 +70,8 @@ pub(crate) fn alarms(findings: &SyncFindings, event: Option<&EventId>) -> Vec<Re
         lines.push(about(subscription, AlarmCode::RecordedSubscriptionUnknown, event, &detail));
     }
     for subject in &findings.gone {
-        let detail = "Clerk does not have this user or organization, but a subscription grants it a plan";
+        let detail = "Clerk does not have this user or organization, but a subscription grants it a plan: end the subscription, or \
+                      correct the id that it names";
         lines.push(alarm(AlarmCode::SubjectGone, event, Some(subject.as_str()), detail));
     }
     lines.extend(owner_alarms(findings, event));
@@ -114,9 +120,10 @@ fn owner_alarms(findings: &SyncFindings, event: Option<&EventId>) -> Vec<Report>
     for (subscription, owner, other) in &findings.disagreements {
         let detail = format!(
             "{subscription} belongs to {owner}, but metadata with lower precedence names {other}: the subscription's \
-             metadata comes first, then its Checkout Session's, then its customer's"
+             metadata comes first, then its Checkout Session's, then its customer's; remove the wrong id"
         );
-        lines.push(alarm(AlarmCode::OwnersDisagree, event, Some(owner.as_str()), &detail));
+        let alarm = Alarm::warning(AlarmCode::OwnersDisagree, detail).event(event.map(EventId::as_str));
+        lines.push(alarm.subject(Some(owner.as_str())).object(subscription).into());
     }
     for (subscription, why) in findings.notes_refused.iter() {
         let detail = format!(

@@ -52,6 +52,7 @@ impl ClerkSource {
             Some(_) => "the event is of another Clerk instance",
             None => "the event does not name its Clerk instance",
         };
+        let detail = format!("{detail}: remove the endpoint from that instance, or correct `instance`");
         Some(Alarm::warning(AlarmCode::WrongInstance, detail).event(Some(id.as_str())).into())
     }
 }

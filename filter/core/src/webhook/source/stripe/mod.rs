@@ -42,11 +42,16 @@ impl StripeSource {
         if let (Some(wanted), Some(livemode)) = (self.livemode, event.livemode)
             && wanted != livemode
         {
-            let detail = if livemode { "the event is from live mode" } else { "the event is from test mode" };
-            return EventWork::NotOurs(alarm(AlarmCode::WrongMode, event, detail));
+            let (mode, other) = if livemode { ("live", "test") } else { ("test", "live") };
+            let detail = format!(
+                "the event is from {mode} mode, but `livemode` accepts only {other} mode: remove the endpoint from {mode} \
+                 mode, or correct `livemode`"
+            );
+            return EventWork::NotOurs(alarm(AlarmCode::WrongMode, event, &detail));
         }
         if event.account.is_some() {
-            let detail = "an event of a connected account, which sells no plans of this configuration";
+            let detail = "an event of a connected account, which sells no plans of this configuration: let the endpoint \
+                          listen to events of your own account only";
             return EventWork::None(vec![alarm(AlarmCode::ConnectedAccount, event, detail)]);
         }
         match trigger(event, settings) {
