@@ -9,6 +9,7 @@ use super::{counters, deliveries, people};
 use crate::fakes::server::unix_now_ms;
 use crate::processes::envoy::Envoy;
 use serde_json::json;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -26,7 +27,7 @@ pub(super) fn start(tasks: &mut JoinSet<()>, state: &Arc<PlaygroundState>, envoy
     tasks.spawn(counts(Arc::clone(state), Arc::clone(envoy)));
 }
 
-async fn requests(state: Arc<PlaygroundState>, access_log: std::path::PathBuf) {
+async fn requests(state: Arc<PlaygroundState>, access_log: PathBuf) {
     let publish = |line: &str| {
         if let Some(request) = request_event(line) {
             state.history.publish(EventKind::Request, &request.id, &request);
@@ -35,7 +36,7 @@ async fn requests(state: Arc<PlaygroundState>, access_log: std::path::PathBuf) {
     LogTail::new(access_log).follow(publish).await;
 }
 
-async fn audit(state: Arc<PlaygroundState>, log: std::path::PathBuf) {
+async fn audit(state: Arc<PlaygroundState>, log: PathBuf) {
     let mut number = 0_u64;
     let publish = |line: &str| {
         if let Some(audit) = audit_event(line, unix_now_ms()) {
@@ -73,7 +74,10 @@ async fn metadata(state: Arc<PlaygroundState>) {
 
 async fn counts(state: Arc<PlaygroundState>, envoy: Arc<Envoy>) {
     loop {
-        state.history.publish(EventKind::Counters, "", &counters::read(&envoy).await);
+        // Ctrl-C in a terminal also ends Envoy, perhaps before this task.
+        if let Some(stats) = envoy.stats_if_running().await {
+            state.history.publish(EventKind::Counters, "", &counters::shown(&stats));
+        }
         tokio::time::sleep(COUNTERS_INTERVAL).await;
     }
 }

@@ -97,10 +97,17 @@ impl Envoy {
     }
 
     /// Reads all counters and gauges.
+    ///
+    /// # Panics
+    /// If Envoy does not respond.
     pub async fn stats(&self) -> Stats {
-        let body = get(&self.client, self.admin_url("/stats?format=json")).await;
-        let body = body.unwrap_or_else(|| panic!("Envoy's admin interface returns no stats"));
-        Stats::parse(&body).unwrap_or_else(|e| panic!("the harness cannot read Envoy's stats: {e}"))
+        self.stats_if_running().await.unwrap_or_else(|| panic!("Envoy's admin interface returns no stats"))
+    }
+
+    /// Reads all counters and gauges; `None` if Envoy does not respond, because it is ending.
+    pub async fn stats_if_running(&self) -> Option<Stats> {
+        let body = get(&self.client, self.admin_url("/stats?format=json")).await?;
+        Some(Stats::parse(&body).unwrap_or_else(|e| panic!("the harness cannot read Envoy's stats: {e}")))
     }
 
     /// Waits until the stats meet a condition, and returns them. `what` describes the condition.
