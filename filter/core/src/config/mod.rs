@@ -8,7 +8,7 @@
 //! To add a field: 1. `document/<section>.rs`, as written; its doc comment is the text of the schema. 2.
 //! `<section>.rs`, as checked, in [`section::Section::read`]. 3. An example in the section's `EXAMPLES`. 4.
 //! `cargo tollgate schema > envoy/tollgate.schema.json`. 5. `docs/configuration.md`. 6. `whole()` in
-//! `tests.rs`. Tests check 4 and 5. A cluster also goes into `filter/ctl/src/check/callouts.rs`.
+//! `tests.rs`. Tests check 4 and 5. A cluster also goes into `filter/ctl/src/check/document/callouts.rs`.
 
 mod address;
 mod billing;

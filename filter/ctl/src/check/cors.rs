@@ -1,8 +1,8 @@
 //! Whether the origins that the CORS policies allow are those whose tokens the gate accepts. In Envoy's own
 //! file, a YAML anchor keeps them equal; no anchor reaches another YAML document, such as another resource.
 
-use super::file::CheckedFile;
 use super::finding::{Finding, FindingKind};
+use super::input::file::CheckedFile;
 use crate::document;
 use serde_json::Value;
 

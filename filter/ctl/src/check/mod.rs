@@ -1,35 +1,27 @@
 //! `tollgate check`: reports errors in a configuration, and warns about valid settings that are probably not
 //! intended.
 
-mod bootstrap;
-mod callouts;
 mod cors;
-mod credentials;
 mod document;
-mod environment;
 mod envoy;
 mod envoy_gateway;
 mod envoy_program;
-mod example;
-mod file;
 mod finding;
-mod gateway_resources;
+mod input;
 mod istio;
-mod istio_selectors;
-mod key_file;
-mod named_files;
-mod positions;
 mod report;
-mod resource;
 mod routes;
 
 use crate::document::{FoundDocument, is_document};
 use clap::Args;
+pub(crate) use document::example::placeholder_in;
+use document::{callouts, environment, example};
+pub(crate) use envoy::key_file::key_problem;
+use envoy::{bootstrap, key_file, named_files};
 use envoy_program::EnvoyProgram;
-pub(crate) use example::placeholder_in;
-use file::CheckedFile;
 use finding::{Finding, FindingKind, Level, Location};
-pub(crate) use key_file::key_problem;
+use input::file::CheckedFile;
+use input::{file, resource};
 use report::ReportFormat;
 use serde_json::Value;
 use std::process::ExitCode;
@@ -236,7 +228,7 @@ fn check_together(files: &[&CheckedFile], environment: bool, findings: &mut Vec<
     findings.extend(unserved_webhooks(&documents, &filters(files, &resources)));
     findings.extend(cors::findings(files, &all));
     findings.extend(istio::findings(&resources, &named));
-    findings.extend(istio_selectors::findings(&resources));
+    findings.extend(istio::selectors::findings(&resources));
     findings.extend(envoy_gateway::findings(&resources, &named));
     routes::add(routes::of_resources(&resources), &all, findings);
 }

@@ -3,7 +3,7 @@
 use super::CheckedFile;
 use super::envoy_program::EnvoyProgram;
 use super::finding::{Finding, FindingKind, Level};
-use super::positions::Position;
+use super::input::positions::Position;
 use crate::terminal::{ERROR, NOTE, POSITION, WARNING, counted, print_error_line, print_line, styled};
 use serde_json::{Value, json};
 

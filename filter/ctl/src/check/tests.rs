@@ -3,8 +3,8 @@
 use super::check;
 mod variants;
 
-use super::file::CheckedFile;
 use super::finding::{Finding, FindingKind, Level};
+use super::input::file::CheckedFile;
 use serde::Deserialize;
 use serde_json::{Value, json};
 

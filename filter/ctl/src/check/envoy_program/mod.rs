@@ -9,8 +9,8 @@ mod refusal;
 mod runtime;
 mod version;
 
-use super::file::CheckedFile;
 use super::finding::{Finding, FindingKind};
+use super::input::file::CheckedFile;
 use serde_json::Value;
 use std::fmt::{Display, Formatter};
 use std::io::Write;

@@ -1,12 +1,15 @@
 //! Finds likely mistakes around Tollgate's filters in Envoy Gateway's resources.
 
-use super::callouts::{self, Named};
+mod resources;
+
+use super::envoy;
 use super::finding::{Finding, FindingKind, Location};
-use super::resource::{Resource, of_kind, which};
 use super::{
     BILLING, GATE, ORDER, READERS, UNSERVED, at, has_billing, needed_document, not_held, out_of_order,
 };
-use super::{credentials, envoy, gateway_resources};
+use crate::check::document::callouts::{self, Named};
+use crate::check::envoy::credentials;
+use crate::check::input::resource::{Resource, of_kind, which};
 use serde_json::Value;
 use tollgate_core::config::SECTION_NAMES;
 
@@ -16,7 +19,7 @@ pub(super) fn findings(resources: &[Resource<'_>], named: &[Named]) -> Vec<Findi
     for policy in of_kind(resources, "EnvoyExtensionPolicy") {
         extension_policy(policy, resources, &mut findings);
     }
-    findings.extend(gateway_resources::findings(resources));
+    findings.extend(resources::findings(resources));
     if of_kind(resources, "EnvoyExtensionPolicy").next().is_some()
         && of_kind(resources, "HTTPRoute").next().is_some()
     {

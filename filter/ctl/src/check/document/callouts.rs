@@ -1,30 +1,30 @@
 //! The clusters that a document names, and the environment variables that it reads.
 
-use super::file::CheckedFile;
-use super::finding::Location;
-use super::{BILLING, at};
+use crate::check::finding::Location;
+use crate::check::input::file::CheckedFile;
+use crate::check::{BILLING, at};
 use crate::document::{self, FoundDocument};
 use serde_json::Value;
 
 /// A cluster that a document names.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Named {
+pub(in crate::check) struct Named {
     /// The location in the document: `stripe_webhook.stripe.cluster`.
-    pub(super) location: Location,
+    pub(in crate::check) location: Location,
     /// The name of the cluster.
-    pub(super) cluster: String,
+    pub(in crate::check) cluster: String,
 }
 
 impl Named {
     /// Returns whether calls through it need one of the API keys: not those for a key set or to the rate
     /// limit service.
-    pub(super) fn needs_key(&self) -> bool {
+    pub(in crate::check) fn needs_key(&self) -> bool {
         let api = ["stripe.cluster", "clerk.cluster", "confirm.cluster"];
         api.iter().any(|api| self.location.shown.ends_with(api))
     }
 
     /// Returns the variables that may hold the key.
-    pub(super) fn key_variables(&self) -> &'static [&'static str] {
+    pub(in crate::check) fn key_variables(&self) -> &'static [&'static str] {
         match self.location.shown.ends_with("stripe.cluster") {
             true => &["STRIPE_API_KEY", "STRIPE_SECRET_KEY"],
             false => &["CLERK_SECRET_KEY"],
@@ -33,13 +33,13 @@ impl Named {
 
     /// Returns whether secrets, and responses that decide about money, pass through it. The rate limit
     /// service is usually in the same network.
-    pub(super) fn needs_tls(&self) -> bool {
+    pub(in crate::check) fn needs_tls(&self) -> bool {
         !self.location.shown.starts_with("plan_gate.store")
     }
 }
 
 /// Returns each cluster that documents name, once.
-pub(super) fn clusters<'a>(
+pub(in crate::check) fn clusters<'a>(
     documents: impl Iterator<Item = (&'a CheckedFile, &'a FoundDocument)>,
 ) -> Vec<Named> {
     let mut named: Vec<Named> = Vec::new();
@@ -67,7 +67,7 @@ pub(super) fn clusters<'a>(
 
 /// Returns the variables that the filter reads and that it would not see: those of its section and, for the
 /// billing endpoints, the keys of `plan_gate`.
-pub(super) fn unseen(filter: &str, document: &Value, passed: &[&str]) -> Vec<String> {
+pub(in crate::check) fn unseen(filter: &str, document: &Value, passed: &[&str]) -> Vec<String> {
     let mut unseen: Vec<String> = Vec::new();
     let keys = (filter == BILLING).then(|| at(document, "/plan_gate/keys"));
     for read in [Some(&document[filter]), keys].into_iter().flatten() {

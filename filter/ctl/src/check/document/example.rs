@@ -1,18 +1,18 @@
 //! The examples that ship with Tollgate, and what they contain to be replaced.
 
-use super::file::CheckedFile;
-use super::finding::{Finding, FindingKind};
+use crate::check::finding::{Finding, FindingKind};
+use crate::check::input::file::CheckedFile;
 use crate::document;
 use serde_json::Value;
 
 /// The files that ship.
 const SHIPPED: [&str; 6] = [
-    include_str!("../../../../envoy/standalone.yaml"),
-    include_str!("../../../../envoy/standalone-native.yaml"),
-    include_str!("../../../../envoy/istio/tollgate.yaml"),
-    include_str!("../../../../envoy/envoy-gateway/tollgate.yaml"),
-    include_str!("../../../../envoy/secrets/stripe_api_key.yaml.example"),
-    include_str!("../../../../envoy/secrets/clerk_secret_key.yaml.example"),
+    include_str!("../../../../../envoy/standalone.yaml"),
+    include_str!("../../../../../envoy/standalone-native.yaml"),
+    include_str!("../../../../../envoy/istio/tollgate.yaml"),
+    include_str!("../../../../../envoy/envoy-gateway/tollgate.yaml"),
+    include_str!("../../../../../envoy/secrets/stripe_api_key.yaml.example"),
+    include_str!("../../../../../envoy/secrets/clerk_secret_key.yaml.example"),
 ];
 
 /// What the examples and the documentation write where a user's own value belongs. No name under example.com
@@ -21,7 +21,7 @@ const PLACEHOLDERS: [&str; 8] =
     ["price_123", "prod_123", "ins_123", "bpc_123", "REPLACE_ME", "example.com", "user_2abc", "…"];
 
 /// Returns whether a text is one of the shipped files, without any change.
-pub(super) fn is_shipped(text: &str) -> bool {
+pub(in crate::check) fn is_shipped(text: &str) -> bool {
     let lines = || text.lines();
     SHIPPED.iter().any(|shipped| lines().eq(shipped.lines()))
 }
@@ -40,7 +40,7 @@ pub(crate) fn placeholder_in(text: &str) -> Option<&'static str> {
 
 /// Returns a warning about each placeholder that is still in a file, once for each value. A shipped file must
 /// have them.
-pub(super) fn placeholders(file: &CheckedFile) -> Vec<Finding> {
+pub(in crate::check) fn placeholders(file: &CheckedFile) -> Vec<Finding> {
     let mut findings: Vec<Finding> = Vec::new();
     if file.is_example {
         return findings;

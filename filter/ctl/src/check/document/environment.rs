@@ -1,8 +1,8 @@
 //! What the filters read from the environment: a variable that is missing or wrong, a key that cannot be used,
 //! and values of the examples.
 
-use super::example;
-use super::finding::{Base, Finding, FindingKind};
+use crate::check::document::example;
+use crate::check::finding::{Base, Finding, FindingKind};
 use crate::document::{self, member};
 use serde_json::Value;
 use tollgate_core::config::{self, PlanGateSettings};
@@ -15,12 +15,16 @@ const UNNAMED: [&str; 4] = ["STRIPE_API_KEY", "STRIPE_SECRET_KEY", "CLERK_SECRET
 type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// Returns a variable of this process.
-pub(super) fn variable(name: &str) -> Option<String> {
+pub(in crate::check) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
 /// Returns the errors with which the filters of a document would not start in this environment.
-pub(super) fn errors(base: Base<'_>, document: &[u8], environment: Environment<'_>) -> Vec<Finding> {
+pub(in crate::check) fn errors(
+    base: Base<'_>,
+    document: &[u8],
+    environment: Environment<'_>,
+) -> Vec<Finding> {
     let mut findings: Vec<Finding> = Vec::new();
     for error in config::read_each(document, environment).into_iter().filter_map(Result::err) {
         let location = base.at(&error.path);
@@ -46,7 +50,11 @@ fn unusable_key(base: Base<'_>, document: &[u8], environment: Environment<'_>) -
 }
 
 /// Returns a warning about each variable with a value of the examples.
-pub(super) fn placeholders(base: Base<'_>, document: &Value, environment: Environment<'_>) -> Vec<Finding> {
+pub(in crate::check) fn placeholders(
+    base: Base<'_>,
+    document: &Value,
+    environment: Environment<'_>,
+) -> Vec<Finding> {
     let mut named: Vec<(String, &str)> = Vec::new();
     document::walk(document, "", &mut |location, value| {
         if let Some(name) = value.get("env").and_then(Value::as_str) {

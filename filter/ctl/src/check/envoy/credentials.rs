@@ -1,8 +1,8 @@
 //! How the calls to Stripe and Clerk get their API keys: Envoy adds them, or the filter has them.
 
-use super::at;
-use super::callouts::Named;
-use super::finding::{Finding, FindingKind, Location};
+use crate::check::at;
+use crate::check::document::callouts::Named;
+use crate::check::finding::{Finding, FindingKind, Location};
 use crate::document;
 use serde_json::Value;
 
@@ -11,12 +11,12 @@ const UPSTREAM_FILTERS: &str =
     "/typed_extension_protocol_options/envoy.extensions.upstreams.http.v3.HttpProtocolOptions/http_filters";
 
 /// Returns whether Envoy adds a key to the requests of a cluster.
-pub(super) fn has_injector(cluster: &Value) -> bool {
+pub(in crate::check) fn has_injector(cluster: &Value) -> bool {
     at(cluster, UPSTREAM_FILTERS).to_string().contains("credential_injector")
 }
 
 /// Returns the error about filters of a cluster of which the last is not the one that sends the request.
-pub(super) fn missing_codec(location: Location, cluster: &Value) -> Option<Finding> {
+pub(in crate::check) fn missing_codec(location: Location, cluster: &Value) -> Option<Finding> {
     let filters = at(cluster, UPSTREAM_FILTERS).as_array()?;
     let is_codec = filters.last()?.to_string().contains("upstream_codec");
     let text = "the last of the cluster's http_filters must be envoy.filters.http.upstream_codec; Envoy refuses the cluster";
@@ -24,7 +24,11 @@ pub(super) fn missing_codec(location: Location, cluster: &Value) -> Option<Findi
 }
 
 /// Returns the error about an API whose calls get no key: neither Envoy adds it, nor does a filter get it.
-pub(super) fn missing_credential(location: Location, named: &Named, passed: &[String]) -> Option<Finding> {
+pub(in crate::check) fn missing_credential(
+    location: Location,
+    named: &Named,
+    passed: &[String],
+) -> Option<Finding> {
     let variables = named.key_variables();
     let is_passed = variables.iter().any(|variable| passed.iter().any(|passed| passed == variable));
     (named.needs_key() && !is_passed).then(|| {
@@ -38,7 +42,7 @@ pub(super) fn missing_credential(location: Location, named: &Named, passed: &[St
 }
 
 /// Returns the variables that any filter in a value gets, and those that its documents list.
-pub(super) fn passed_variables(value: &Value) -> Vec<String> {
+pub(in crate::check) fn passed_variables(value: &Value) -> Vec<String> {
     let mut passed = Vec::new();
     document::walk(value, "", &mut |_, found| {
         for name in ["host_env_keys", "hostKeys", "environment"] {

@@ -1,13 +1,14 @@
 //! The files that Envoy's own file names, as they are on this machine.
 
-use super::finding::{Base, Finding, FindingKind, Location};
-use super::{example, key_file};
+use crate::check::document::example;
+use crate::check::envoy::key_file;
+use crate::check::finding::{Base, Finding, FindingKind, Location};
 use crate::document::{self, read};
 use serde_json::Value;
 use std::path::Path;
 
 /// Returns the findings; none if the value is not Envoy's own file, because others describe other machines.
-pub(super) fn findings(base: Base<'_>, value: &Value) -> Vec<Finding> {
+pub(in crate::check) fn findings(base: Base<'_>, value: &Value) -> Vec<Finding> {
     let mut findings = Vec::new();
     if value.get("static_resources").is_none() {
         return findings;

@@ -1,13 +1,17 @@
 //! Warnings about Envoy's configuration around Tollgate's filters: their order, their settings, and the
 //! clusters that they call.
 
-use super::callouts::{self, Named};
-use super::credentials;
+pub(super) mod bootstrap;
+pub(super) mod credentials;
+pub(super) mod key_file;
+pub(super) mod named_files;
+
 use super::finding::{Base, Finding, FindingKind, Location};
-use super::resource;
 use super::{
     BILLING, GATE, ORDER, READERS, UNSERVED, at, has_billing, needed_document, not_held, out_of_order,
 };
+use crate::check::document::callouts::{self, Named};
+use crate::check::input::resource;
 use crate::document;
 use serde_json::Value;
 use tollgate_core::config::SECTION_NAMES;

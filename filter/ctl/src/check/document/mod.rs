@@ -1,6 +1,10 @@
 //! Warnings about a valid document that is probably not what was intended. The document was checked before; a
 //! value of the wrong type counts as absent.
 
+pub(super) mod callouts;
+pub(super) mod environment;
+pub(super) mod example;
+
 use super::finding::{Base, Finding, FindingKind};
 use serde_json::Value;
 

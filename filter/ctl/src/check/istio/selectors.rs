@@ -1,13 +1,13 @@
 //! Which pods Istio's resources are for, and whether the names in them are those of other resources.
 
-use super::at;
-use super::finding::{Finding, FindingKind};
-use super::resource::{Resource, of_kind};
+use crate::check::at;
+use crate::check::finding::{Finding, FindingKind};
+use crate::check::input::resource::{Resource, of_kind};
 use serde_json::Value;
 use tollgate_core::config::SECTION_NAMES;
 
 /// Returns all errors about selectors and extensions.
-pub(super) fn findings(resources: &[Resource<'_>]) -> Vec<Finding> {
+pub(in crate::check) fn findings(resources: &[Resource<'_>]) -> Vec<Finding> {
     let mut findings = Vec::new();
     selectors(resources, &mut findings);
     extensions(resources, &mut findings);

@@ -1,15 +1,15 @@
 //! The Kubernetes resources of a file.
 
-use super::at;
-use super::file::CheckedFile;
-use super::finding::Location;
+use crate::check::at;
+use crate::check::finding::Location;
+use crate::check::input::file::CheckedFile;
 use crate::document::member;
 use serde_json::Value;
 use tollgate_core::config::SECTION_NAMES;
 
 /// A resource.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Resource<'a> {
+pub(in crate::check) struct Resource<'a> {
     value: &'a Value,
     /// The index of its file.
     file: usize,
@@ -21,44 +21,44 @@ pub(super) struct Resource<'a> {
 
 impl<'a> Resource<'a> {
     /// Returns the value at a pointer below `spec`, or null if there is none.
-    pub(super) fn spec(self, pointer: &str) -> &'a Value {
+    pub(in crate::check) fn spec(self, pointer: &str) -> &'a Value {
         at(&self.value["spec"], pointer)
     }
 
     /// Returns the list at a pointer below `spec`, or an empty one.
-    pub(super) fn list(self, pointer: &str) -> &'a [Value] {
+    pub(in crate::check) fn list(self, pointer: &str) -> &'a [Value] {
         self.spec(pointer).as_array().map_or(&[], Vec::as_slice)
     }
 
     /// Returns its name.
-    pub(super) fn name(self) -> &'a str {
+    pub(in crate::check) fn name(self) -> &'a str {
         at(self.value, "/metadata/name").as_str().unwrap_or_default()
     }
 
     /// Returns its namespace.
-    pub(super) fn namespace(self) -> &'a str {
+    pub(in crate::check) fn namespace(self) -> &'a str {
         at(self.value, "/metadata/namespace").as_str().unwrap_or("default")
     }
 
     /// Returns whether it is one of Istio's.
-    pub(super) fn is_of_istio(self) -> bool {
+    pub(in crate::check) fn is_of_istio(self) -> bool {
         self.value["apiVersion"].as_str().is_some_and(|version| version.contains("istio.io/"))
     }
 
     /// Returns its kind.
-    pub(super) fn kind(self) -> &'a str {
+    pub(in crate::check) fn kind(self) -> &'a str {
         self.value["kind"].as_str().unwrap_or_default()
     }
 
     /// Returns the location of a path in the resource.
-    pub(super) fn location(self, path: &str) -> Location {
+    pub(in crate::check) fn location(self, path: &str) -> Location {
         let item = self.item.map(|item| format!("items[{item}]")).unwrap_or_default();
         let shown = format!("{} {}: {path}", self.kind(), self.name());
         Location { file: self.file, path: member(&member(self.base, &item), path), shown }
     }
 
     /// Returns whether one of its targets has that kind and name.
-    pub(super) fn targets(self, kind: &str, name: &str) -> bool {
+    pub(in crate::check) fn targets(self, kind: &str, name: &str) -> bool {
         let one = std::slice::from_ref(self.spec("/targetRef"));
         self.list("/targetRefs")
             .iter()
@@ -68,7 +68,7 @@ impl<'a> Resource<'a> {
 }
 
 /// Returns all resources of some files, including those of a `List`.
-pub(super) fn all<'a>(
+pub(in crate::check) fn all<'a>(
     files: impl IntoIterator<Item = &'a CheckedFile>,
 ) -> impl Iterator<Item = Resource<'a>> {
     let of_file = |file: &'a CheckedFile| {
@@ -89,12 +89,15 @@ pub(super) fn all<'a>(
 }
 
 /// Returns those of a kind.
-pub(super) fn of_kind<'a>(resources: &[Resource<'a>], kind: &str) -> impl Iterator<Item = Resource<'a>> {
+pub(in crate::check) fn of_kind<'a>(
+    resources: &[Resource<'a>],
+    kind: &str,
+) -> impl Iterator<Item = Resource<'a>> {
     resources.iter().copied().filter(move |resource| resource.value["kind"] == kind)
 }
 
 /// Returns which filter a plugin is, by its name or the last segment of its source.
-pub(super) fn which(names: &[&Value]) -> Option<&'static str> {
+pub(in crate::check) fn which(names: &[&Value]) -> Option<&'static str> {
     let last = |name: &str| name.rsplit('/').next().unwrap_or(name).replace('-', "_");
     let names: Vec<String> = names.iter().filter_map(|name| Some(last(name.as_str()?))).collect();
     SECTION_NAMES.iter().copied().find(|filter| names.iter().any(|name| name.contains(filter)))

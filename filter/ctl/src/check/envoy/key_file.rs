@@ -1,8 +1,8 @@
 //! The files from which Envoy reads an API key (SDS): their shape, and never their contents in a message.
 
-use super::at;
-use super::file::CheckedFile;
-use super::finding::{Finding, FindingKind};
+use crate::check::at;
+use crate::check::finding::{Finding, FindingKind};
+use crate::check::input::file::CheckedFile;
 use crate::document;
 use serde_json::Value;
 
@@ -13,7 +13,7 @@ const SOURCES: [&str; 4] = ["inline_string", "inline_bytes", "filename", "enviro
 
 /// Returns whether a value is, or was meant as, a file with a key: it contains a secret, and it is neither
 /// Envoy's own file nor a Kubernetes resource.
-pub(super) fn is_key_file(value: &Value) -> bool {
+pub(in crate::check) fn is_key_file(value: &Value) -> bool {
     let mut has_secret = false;
     document::walk(value, "", &mut |_, found| {
         has_secret |= found.get("generic_secret").is_some() || at(found, "/@type") == SECRET;
@@ -23,7 +23,7 @@ pub(super) fn is_key_file(value: &Value) -> bool {
 }
 
 /// Returns the names under which a configuration reads secrets from files.
-pub(super) fn read_names(value: &Value) -> Vec<String> {
+pub(in crate::check) fn read_names(value: &Value) -> Vec<String> {
     let mut names = Vec::new();
     document::walk(value, "", &mut |_, found| {
         if found.get("sds_config").is_some() {
@@ -36,7 +36,7 @@ pub(super) fn read_names(value: &Value) -> Vec<String> {
 
 /// Returns the errors of a file with keys. `names` are those that the other files read; none if there are no
 /// other files.
-pub(super) fn findings(file: &CheckedFile, names: &[String]) -> Vec<Finding> {
+pub(in crate::check) fn findings(file: &CheckedFile, names: &[String]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for found in &file.contents.values {
         findings.extend(problems(&found.value, names).into_iter().map(|(path, text)| {
@@ -47,7 +47,7 @@ pub(super) fn findings(file: &CheckedFile, names: &[String]) -> Vec<Finding> {
 }
 
 /// Returns the problems of one value, with their paths.
-pub(super) fn problems(value: &Value, names: &[String]) -> Vec<(String, String)> {
+pub(in crate::check) fn problems(value: &Value, names: &[String]) -> Vec<(String, String)> {
     let Some(resources) = value["resources"].as_array() else {
         let text = "Envoy reads a list `resources` of secrets; take secrets/*.yaml.example as a pattern";
         return vec![("resources".to_owned(), text.to_owned())];

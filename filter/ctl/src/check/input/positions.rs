@@ -6,15 +6,15 @@ use std::collections::HashMap;
 
 /// A position in a file; both count from 1, the column in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Position {
-    pub(super) line: usize,
-    pub(super) column: usize,
+pub(in crate::check) struct Position {
+    pub(in crate::check) line: usize,
+    pub(in crate::check) column: usize,
 }
 
 /// The positions of all values of a file, by their locations, which are those of [`crate::document::walk`]. A
 /// member of an object is where its name is.
 #[derive(Debug, Default)]
-pub(super) struct Positions(HashMap<String, Position>);
+pub(in crate::check) struct Positions(HashMap<String, Position>);
 
 /// An object or a list that has not ended.
 enum Open {
@@ -26,7 +26,7 @@ enum Open {
 
 impl Positions {
     /// Reads the positions of a text. What comes after an error in the text has none.
-    pub(super) fn of(text: &str) -> Self {
+    pub(in crate::check) fn of(text: &str) -> Self {
         let events = || Parser::new_from_str(text).map_while(Result::ok);
         let several = events().filter(|(event, _)| matches!(event, Event::DocumentStart(_))).count() > 1;
         let mut positions = HashMap::new();
@@ -79,13 +79,13 @@ impl Positions {
     }
 
     /// Returns the positions of a file with only one of interest.
-    pub(super) fn only(position: Position) -> Self {
+    pub(in crate::check) fn only(position: Position) -> Self {
         Positions(HashMap::from([(String::new(), position)]))
     }
 
     /// Returns the position of a value, or of the nearest value around it: a member that is missing, or that
     /// is written elsewhere and referred to, has none.
-    pub(super) fn of_location(&self, location: &str) -> Option<Position> {
+    pub(in crate::check) fn of_location(&self, location: &str) -> Option<Position> {
         let mut location = location;
         loop {
             if let Some(position) = self.0.get(location) {

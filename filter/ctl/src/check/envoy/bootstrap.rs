@@ -1,8 +1,8 @@
 //! Checks of Envoy's own file around Tollgate's filters: its addresses, its node, and the connection
 //! managers.
 
-use super::finding::{Base, Finding, FindingKind};
-use super::{CLERK_WEBHOOK, GATE, READERS, WEBHOOK, at, document_of, envoy};
+use crate::check::finding::{Base, Finding, FindingKind, Location};
+use crate::check::{CLERK_WEBHOOK, GATE, READERS, WEBHOOK, at, document_of, envoy};
 use crate::document;
 use serde_json::Value;
 
@@ -14,7 +14,7 @@ const BODY_KB: u64 = 512;
 const KB: u64 = 1024;
 
 /// Returns the findings; none if the value is not Envoy's own file.
-pub(super) fn findings(base: Base<'_>, value: &Value) -> Vec<Finding> {
+pub(in crate::check) fn findings(base: Base<'_>, value: &Value) -> Vec<Finding> {
     let mut findings = Vec::new();
     if value.get("static_resources").is_none() {
         return findings;
@@ -138,7 +138,7 @@ fn manager(
 }
 
 /// Returns the warning about filters that do not share their memory.
-pub(super) fn separate_vms(location: super::Location) -> Finding {
+pub(in crate::check) fn separate_vms(location: Location) -> Finding {
     let text = "write the same `vm_id` for the webhooks' filters and billing: then each drops cached data that another \
                 has changed";
     Finding::new(FindingKind::SeparateVms, location, text)
@@ -151,7 +151,7 @@ fn counts_addresses(document: &Value) -> bool {
 }
 
 /// Returns the largest webhook that the filter accepts, in kilobytes.
-pub(super) fn body_kb(filter: &str, document: &Value) -> Option<u64> {
+pub(in crate::check) fn body_kb(filter: &str, document: &Value) -> Option<u64> {
     let section = document.get(filter).filter(|_| [WEBHOOK, CLERK_WEBHOOK].contains(&filter))?;
     Some(section["max_body_kb"].as_u64().unwrap_or(BODY_KB))
 }

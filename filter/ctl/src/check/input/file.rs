@@ -1,30 +1,30 @@
 //! The files of a check, as they are read.
 
-use super::example;
-use super::finding::{Base, Finding, FindingKind, Location};
-use super::positions::{Position, Positions};
+use crate::check::document::example;
+use crate::check::finding::{Base, Finding, FindingKind, Location};
+use crate::check::input::positions::{Position, Positions};
 use crate::document::{Contents, read};
 use std::io::Read;
 
 /// A file, with the positions of its values.
 #[derive(Debug, Default)]
-pub(super) struct CheckedFile {
+pub(in crate::check) struct CheckedFile {
     /// The name that the reports use.
-    pub(super) name: String,
+    pub(in crate::check) name: String,
     /// Its index.
-    pub(super) index: usize,
-    pub(super) text: String,
-    pub(super) contents: Contents,
+    pub(in crate::check) index: usize,
+    pub(in crate::check) text: String,
+    pub(in crate::check) contents: Contents,
     /// Whether its contents could be read.
-    pub(super) is_read: bool,
+    pub(in crate::check) is_read: bool,
     /// Whether it is an example that ships with Tollgate, without any change.
-    pub(super) is_example: bool,
+    pub(in crate::check) is_example: bool,
     positions: Positions,
 }
 
 impl CheckedFile {
     /// Reads a text. What is not YAML has no contents, and an error.
-    pub(super) fn new(index: usize, name: &str, text: String) -> (Self, Option<Finding>) {
+    pub(in crate::check) fn new(index: usize, name: &str, text: String) -> (Self, Option<Finding>) {
         let mut file = CheckedFile { name: name.to_owned(), index, ..CheckedFile::default() };
         let error = match read(&text) {
             Ok(contents) => {
@@ -46,23 +46,23 @@ impl CheckedFile {
     }
 
     /// Returns the base of the locations in a value of this file.
-    pub(super) fn base<'a>(&self, location: &'a str) -> Base<'a> {
+    pub(in crate::check) fn base<'a>(&self, location: &'a str) -> Base<'a> {
         Base { file: self.index, location }
     }
 
     /// Returns the position of a location.
-    pub(super) fn position(&self, location: &str) -> Option<Position> {
+    pub(in crate::check) fn position(&self, location: &str) -> Option<Position> {
         self.positions.of_location(location)
     }
 
     /// Returns the locations of the Tollgate documents in it.
-    pub(super) fn documents(&self) -> Vec<&str> {
+    pub(in crate::check) fn documents(&self) -> Vec<&str> {
         self.contents.found.iter().map(|found| found.location.as_str()).collect()
     }
 }
 
 /// Reads all files, and returns the errors of those that cannot be read.
-pub(super) fn read_all(names: &[String]) -> (Vec<CheckedFile>, Vec<Finding>) {
+pub(in crate::check) fn read_all(names: &[String]) -> (Vec<CheckedFile>, Vec<Finding>) {
     let mut files = Vec::new();
     let mut findings = Vec::new();
     for (index, name) in names.iter().enumerate() {

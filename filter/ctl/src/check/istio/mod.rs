@@ -1,10 +1,12 @@
 //! Warnings about Istio's resources around Tollgate's filters.
 
-use super::callouts::{self, Named};
-use super::credentials;
+pub(super) mod selectors;
+
 use super::finding::{Finding, FindingKind};
-use super::resource::{Resource, of_kind, which};
 use super::{BILLING, GATE, ORDER, READERS, UNSERVED, at, envoy, has_billing, needed_document, not_held};
+use crate::check::document::callouts::{self, Named};
+use crate::check::envoy::credentials;
+use crate::check::input::resource::{Resource, of_kind, which};
 use serde_json::Value;
 
 /// Returns all findings about Istio's resources, whose documents name these clusters.

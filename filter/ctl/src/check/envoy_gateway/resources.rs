@@ -1,17 +1,18 @@
 //! Whether Envoy Gateway's policies, patches, and proxies fit each other and the Gateway.
 
-use super::bootstrap::{body_kb, separate_vms};
-use super::envoy_gateway::{filter_of, is_patched};
-use super::finding::{Finding, FindingKind};
-use super::resource::{Resource, of_kind};
-use super::{READERS, callouts, document_of};
+use crate::check::document::callouts;
+use crate::check::envoy::bootstrap::{body_kb, separate_vms};
+use crate::check::envoy_gateway::{filter_of, is_patched};
+use crate::check::finding::{Finding, FindingKind};
+use crate::check::input::resource::{Resource, of_kind};
+use crate::check::{READERS, document_of};
 use serde_json::Value;
 
 /// The bytes of a kilobyte.
 const KB: u64 = 1024;
 
 /// Returns all findings.
-pub(super) fn findings(resources: &[Resource<'_>]) -> Vec<Finding> {
+pub(in crate::check) fn findings(resources: &[Resource<'_>]) -> Vec<Finding> {
     let mut findings = Vec::new();
     let gateways: Vec<Resource<'_>> =
         of_kind(resources, "Gateway").filter(|gateway| !gateway.list("/listeners").is_empty()).collect();
