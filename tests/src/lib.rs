@@ -9,4 +9,5 @@ pub mod hostile;
 pub mod install;
 pub mod playground;
 pub mod processes;
+pub mod queries;
 pub mod windows;

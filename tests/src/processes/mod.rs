@@ -1,5 +1,5 @@
-//! Programs that the tests start and stop: Envoy, the rate limit service, the platforms' gateways, and a
-//! browser.
+//! Programs that the tests start and stop: Envoy, the rate limit service, the platforms' gateways, Prometheus,
+//! and a browser.
 
 pub mod browser;
 pub mod crash_switch;
@@ -8,4 +8,5 @@ pub mod gateway;
 pub mod platform;
 pub mod ports;
 pub mod process;
+pub mod prometheus;
 pub mod ratelimit;

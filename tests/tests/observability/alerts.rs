@@ -1,10 +1,10 @@
 //! Attackers can neither make an alert fire nor prevent it from firing. Real failures make it fire.
 
 use crate::evaluation::{Course, LabelSet, Series, vector_at};
-use crate::queries::rules;
 use promql_parser::parser::{Expr, parse};
 use promql_parser::util::parse_duration;
 use std::collections::{BTreeMap, BTreeSet};
+use tollgate_tests::queries::rules;
 
 const HOUR: f64 = 60.0;
 

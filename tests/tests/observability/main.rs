@@ -6,5 +6,4 @@ mod documented;
 mod evaluation;
 mod events;
 mod exported;
-mod queries;
 mod series;

@@ -1,10 +1,10 @@
 //! Envoy exports every series that the alerts and the dashboard query.
 
 use crate::events::exported_after_all_events;
-use crate::queries::{all, dashboard, rules};
 use promql_parser::parser::value::ValueType;
 use promql_parser::util::parse_duration;
 use std::collections::BTreeSet;
+use tollgate_tests::queries::{all, dashboard, rules};
 
 #[tokio::test]
 async fn every_selector_finds_a_series_of_a_real_envoy() {

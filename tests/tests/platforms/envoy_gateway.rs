@@ -2,8 +2,8 @@
 //! modules, and runs Envoy.
 
 use crate::image::Images;
-use crate::promises;
 use crate::registry::Registry;
+use crate::{observed, promises};
 use tollgate_tests::client::transport::Transport;
 use tollgate_tests::processes::platform::{EnvoyGateway, Resources, Site};
 
@@ -17,6 +17,8 @@ async fn envoy_gateway_with_the_resources_keeps_the_promises() {
     promises::check(gateway.address(), &site).await;
     check_that_clients_cannot_reach_the_apis(&gateway, &site).await;
     assert!(!gateway.log().contains(" failed: Uncaught "), "a VM has crashed");
+    let (file, log) = ("envoy/envoy-gateway/prometheus.yaml", gateway.log());
+    observed::check(gateway.address(), gateway.admin_address(), &site, file, &log).await;
     drop(gateway);
 
     let site = Site::with_impostors().await;

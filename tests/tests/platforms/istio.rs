@@ -1,7 +1,7 @@
 //! The resources for Istio: valid for their schemas, and served by an Envoy with the configuration that
 //! results.
 
-use crate::promises;
+use crate::{observed, promises};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::process::Command;
@@ -19,6 +19,8 @@ async fn the_resources_keep_the_promises() {
     let stats = envoy.stats().await;
     assert_eq!(stats.vm_reloads("stripe_webhook"), 0);
     assert!(!envoy.log().contains(" failed: Uncaught "), "a VM has crashed");
+    let metrics = envoy.admin_address();
+    observed::check(envoy.address(), metrics, &site, "envoy/istio/prometheus.yaml", &envoy.log()).await;
 }
 
 #[tokio::test]

@@ -4,5 +4,6 @@
 mod envoy_gateway;
 mod image;
 mod istio;
+mod observed;
 mod promises;
 mod registry;

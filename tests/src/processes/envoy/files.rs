@@ -30,6 +30,8 @@ pub(crate) struct Files {
     pub(crate) program: Option<PathBuf>,
     /// The time after which Envoy writes its access log, if not Envoy's default.
     pub(crate) access_log_flush: Option<Duration>,
+    /// Its arguments that set the levels of its log.
+    pub(crate) log_arguments: Vec<String>,
 }
 
 impl Files {

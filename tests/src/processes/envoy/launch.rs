@@ -25,6 +25,7 @@ pub(super) struct Launch {
     drain_s: Option<u32>,
     program: PathBuf,
     access_log_flush: Option<Duration>,
+    log_arguments: Vec<String>,
 }
 
 impl Launch {
@@ -42,6 +43,7 @@ impl Launch {
             drain_s: files.drain_s,
             program: program.unwrap_or_else(|| obtain::program().to_path_buf()),
             access_log_flush: files.access_log_flush,
+            log_arguments: files.log_arguments.clone(),
         }
     }
 
@@ -101,8 +103,7 @@ impl Launch {
         if let Some(interval) = self.access_log_flush {
             command.args(["--file-flush-interval-msec", &interval.as_millis().to_string()]);
         }
-        // At `info`, `main` lists every extension that is compiled in.
-        command.args(["--component-log-level", "main:warning"]);
+        command.args(&self.log_arguments);
         command.arg("--admin-address-path").arg(self.admin_file());
         command.env_clear().envs(&self.env).stdin(Stdio::null());
         command

@@ -70,6 +70,11 @@ impl Envoy {
         format!("http://{}{path}", self.listener)
     }
 
+    /// Returns the address of the admin interface.
+    pub fn admin_address(&self) -> SocketAddr {
+        self.admin
+    }
+
     /// Returns the URL of a path of the admin interface.
     pub fn admin_url(&self, path: &str) -> String {
         format!("http://{}{path}", self.admin)

@@ -318,7 +318,19 @@ impl Standalone {
             access_log_flush,
             ..
         } = self;
-        Files { config, secrets, env, concurrency, reloadable, drain_s, program, access_log_flush }
+        // At `info`, `main` lists every extension that is compiled in.
+        let log_arguments = ["--component-log-level", "main:warning"].map(str::to_owned).to_vec();
+        Files {
+            config,
+            secrets,
+            env,
+            concurrency,
+            reloadable,
+            drain_s,
+            program,
+            access_log_flush,
+            log_arguments,
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use serde_json::json;
 use serde_norway::Value;
 use std::fs;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
 
@@ -32,7 +32,7 @@ const ENVOY_VERSION: &str = "1.40.0";
 pub struct EnvoyGateway {
     process: Process,
     address: SocketAddr,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 impl EnvoyGateway {
@@ -59,12 +59,23 @@ impl EnvoyGateway {
         let url = format!("http://{address}/ready");
         process.ready(async |_| reqwest::get(&url).await.ok()?.status().is_success().then_some(())).await;
         site.backend.clear_received().await;
-        EnvoyGateway { process, address, _dir: dir }
+        EnvoyGateway { process, address, dir }
     }
 
     /// Returns the address for clients.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Returns the address of Envoy's admin interface, which serves the metrics. In a cluster, port 19001 of the
+    /// proxies serves them.
+    ///
+    /// # Panics
+    /// If Envoy Gateway has not written it.
+    pub fn admin_address(&self) -> SocketAddr {
+        let file = find(self.dir.path(), "admin-address.txt").expect("the address of the admin interface");
+        let text = fs::read_to_string(&file).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
+        text.trim().parse().unwrap_or_else(|e| panic!("{}: {text}: {e}", file.display()))
     }
 
     /// Returns everything that Envoy Gateway and Envoy have logged.
@@ -189,6 +200,13 @@ fn command(dir: &Path, site: &Site) -> Command {
 fn run_to_its_end(command: &mut Command) {
     let out = command.output().unwrap_or_else(|e| panic!("cannot start {command:?}: {e}"));
     assert!(out.status.success(), "{command:?}:\n{}", String::from_utf8_lossy(&out.stderr));
+}
+
+/// Returns the file of that name below a directory.
+fn find(dir: &Path, name: &str) -> Option<PathBuf> {
+    let entries: Vec<PathBuf> = fs::read_dir(dir).ok()?.flatten().map(|entry| entry.path()).collect();
+    let here = entries.iter().find(|path| path.is_file() && path.ends_with(name)).cloned();
+    here.or_else(|| entries.iter().filter(|path| !path.is_symlink()).find_map(|path| find(path, name)))
 }
 
 fn write(file: &Path, text: &str) {

@@ -5,6 +5,7 @@
 //! cluster_tls.go; pilot/pkg/model/extensions.go). Filters that only Istio's own Envoy has are left out.
 
 use super::super::Resources;
+use super::bootstrap::Annotations;
 use super::patches;
 use serde_json::{Value, json};
 
@@ -14,7 +15,7 @@ pub(super) const SYSTEM: &str = "file-root:system";
 const TYPES: &str = "type.googleapis.com/envoy.extensions";
 
 /// Returns the whole configuration of the gateway's Envoy.
-pub(super) fn bootstrap(resources: &Resources) -> Value {
+pub(super) fn bootstrap(resources: &Resources, annotations: &Annotations) -> Value {
     let gateway = only(resources, "Gateway");
     let selector = gateway["spec"]["selector"].clone();
     let mut manager = connection_manager(resources, &selector);
@@ -30,6 +31,7 @@ pub(super) fn bootstrap(resources: &Resources) -> Value {
     let made = json!({
         "admin": {"address": socket("127.0.0.1", 0)},
         "node": {"id": "gateway", "cluster": "istio-ingress"},
+        "stats_config": annotations.stats_config(),
         "static_resources": {
             "listeners": [{
                 "name": "0.0.0.0_80",
@@ -65,7 +67,8 @@ fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_else(|| panic!("{value} is no text"))
 }
 
-fn list(value: &Value) -> impl Iterator<Item = &Value> {
+/// Returns the entries of a list, or none if there is no list.
+pub(super) fn list(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
 }
 
@@ -78,7 +81,7 @@ fn connection_manager(resources: &Resources, selector: &Value) -> Value {
         |name: &str, kind: &str| json!({"name": name, "typed_config": {"@type": format!("{TYPES}.{kind}")}});
     json!({
         "@type": format!("{TYPES}.filters.network.http_connection_manager.v3.HttpConnectionManager"),
-        "stat_prefix": "outbound_0.0.0.0_80",
+        "stat_prefix": "outbound_0.0.0.0_80;",
         "use_remote_address": true,
         "normalize_path": true,
         "path_with_escaped_slashes_action": "KEEP_UNCHANGED",
@@ -181,6 +184,7 @@ fn dns_cluster(host: &str, port: u64) -> Value {
     let name = format!("outbound|{port}||{host}");
     json!({
         "name": name,
+        "alt_stat_name": format!("{name};"),
         "type": "STRICT_DNS",
         "load_assignment": {
             "cluster_name": name,

@@ -2,6 +2,7 @@
 //! `control_plane.rs` does what its control plane does with the few shipped kinds, after Istio's sources, and
 //! panics at any other.
 
+mod bootstrap;
 mod control_plane;
 mod patches;
 
@@ -9,6 +10,7 @@ use super::credentials::environment;
 use super::{Resources, Site};
 use crate::install::modules::Modules;
 use crate::processes::envoy::{Envoy, Files};
+use bootstrap::Annotations;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -26,7 +28,8 @@ impl Istio {
         let mut resources = Resources::load("envoy/istio/tollgate.yaml");
         set_issuer(&mut resources, site);
         edit(&mut resources);
-        let mut config = control_plane::bootstrap(&resources);
+        let annotations = Annotations::load();
+        let mut config = control_plane::bootstrap(&resources, &annotations);
         apply_agent(&mut config, Modules::build(), &site.authority());
         for (cluster, address) in [
             ("outbound|443||api.stripe.com", site.stripe_api.address()),
@@ -50,6 +53,7 @@ impl Istio {
             drain_s: None,
             program: None,
             access_log_flush: None,
+            log_arguments: annotations.log_arguments(),
         };
         files.start().await
     }

@@ -1,15 +1,20 @@
 //! The queries of the shipped alert rules and of the shipped dashboard, parsed.
 
+use crate::install::workspace;
 use promql_parser::parser::{Expr, VectorSelector, parse};
 use promql_parser::util::{ExprVisitor, walk_expr};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
-use tollgate_tests::install::workspace;
+
+/// The shipped alert rules.
+pub const RULES: &str = "envoy/observability/tollgate.rules.yaml";
+/// The shipped dashboard.
+const DASHBOARD: &str = "envoy/observability/tollgate.dashboard.json";
 
 /// A query and the alert or panel that contains it.
-pub struct Query {
+pub struct ShippedQuery {
     pub location: String,
     pub expression: Expr,
 }
@@ -44,17 +49,16 @@ pub struct Alert {
 
 /// Returns the shipped rules.
 pub fn rules() -> Rules {
-    serde_norway::from_str(&read("envoy/observability/tollgate.rules.yaml"))
-        .expect("rules of Prometheus' shape")
+    serde_norway::from_str(&workspace::text(RULES)).unwrap_or_else(|e| panic!("{RULES}: {e}"))
 }
 
 /// Returns the shipped dashboard.
 pub fn dashboard() -> Value {
-    serde_json::from_str(&read("envoy/observability/tollgate.dashboard.json")).expect("JSON")
+    serde_json::from_str(&workspace::text(DASHBOARD)).unwrap_or_else(|e| panic!("{DASHBOARD}: {e}"))
 }
 
 /// Returns all queries of the rules and of the dashboard.
-pub fn all() -> Vec<Query> {
+pub fn all() -> Vec<ShippedQuery> {
     let alerts = rules().groups.into_iter().flat_map(|group| group.rules);
     let alerts = alerts.map(|alert| query(format!("alert {}", alert.alert), &alert.expr));
     let dashboard = dashboard();
@@ -70,7 +74,7 @@ pub fn all() -> Vec<Query> {
     alerts.chain(targets).collect()
 }
 
-impl Query {
+impl ShippedQuery {
     /// Returns all selectors in the query.
     pub fn selectors(&self) -> Vec<VectorSelector> {
         let mut selectors = Selectors(Vec::new());
@@ -94,11 +98,7 @@ impl ExprVisitor for Selectors {
     }
 }
 
-fn query(location: String, text: &str) -> Query {
+fn query(location: String, text: &str) -> ShippedQuery {
     let expression = parse(text).unwrap_or_else(|e| panic!("{location}: {e}\n{text}"));
-    Query { location, expression }
-}
-
-fn read(path: &str) -> String {
-    std::fs::read_to_string(workspace::file(path)).unwrap_or_else(|e| panic!("cannot read {path}: {e}"))
+    ShippedQuery { location, expression }
 }
