@@ -41,6 +41,7 @@ impl Series {
 pub fn vector_at(expression: &Expr, series: &[Series], minute: f64) -> Vector {
     match expression {
         Expr::Paren(inner) => vector_at(&inner.expr, series, minute),
+        Expr::VectorSelector(selector) => values(selector, series, minute),
         Expr::Call(call) => evaluate_call(call, series, minute),
         Expr::Aggregate(aggregate) => evaluate_aggregate(aggregate, series, minute),
         Expr::Binary(binary) => evaluate_binary(binary, series, minute),
@@ -70,14 +71,24 @@ fn evaluate_call(call: &Call, series: &[Series], minute: f64) -> Vector {
     }
 }
 
-/// Computes the increase over a range, without Prometheus' extrapolation to the ends of the range.
-fn increases(range: &MatrixSelector, series: &[Series], minute: f64, factor: f64) -> Vector {
-    let back = match &range.vs.offset {
+/// Returns the values at a minute. Here each counter exists at any time.
+fn values(selector: &VectorSelector, series: &[Series], minute: f64) -> Vector {
+    let at = minute - minutes_back(selector);
+    let found = series.iter().filter(|series| selects(selector, series));
+    found.map(|series| (series.labels.clone(), series.at(at))).collect()
+}
+
+fn minutes_back(selector: &VectorSelector) -> f64 {
+    match &selector.offset {
         None => 0.0,
         Some(Offset::Pos(offset)) => offset.as_secs_f64() / 60.0,
         Some(Offset::Neg(_)) => panic!("a negative offset is not supported"),
-    };
-    let end = minute - back;
+    }
+}
+
+/// Computes the increase over a range, without Prometheus' extrapolation to the ends of the range.
+fn increases(range: &MatrixSelector, series: &[Series], minute: f64, factor: f64) -> Vector {
+    let end = minute - minutes_back(&range.vs);
     let begin = end - range.range.as_secs_f64() / 60.0;
     let found = series.iter().filter(|series| selects(&range.vs, series));
     found.map(|series| (series.labels.clone(), (series.at(end) - series.at(begin)) * factor)).collect()
