@@ -23,7 +23,7 @@ impl KeyPair {
     /// Returns the instance's key.
     pub fn first() -> &'static KeyPair {
         static KEY: OnceLock<KeyPair> = OnceLock::new();
-        KEY.get_or_init(|| KeyPair::generate("ins_tollgate0001", 11))
+        KEY.get_or_init(|| KeyPair::generate("ins_key1", 11))
     }
 
     /// Returns the key that follows it in a rotation, or the key of another instance.

@@ -222,7 +222,7 @@ mod tests {
         ));
         assert!(verifies(&sign_raw(KeyPair::first(), b"\xff", b"{"), &KeyPair::first().pem()));
         let header: Value = serde_json::from_slice(&part(&token, 0)).unwrap();
-        let want = json!({"alg": "RS256", "typ": "JWT", "cat": "cl_B7d4PD111AAA", "kid": "ins_tollgate0001"});
+        let want = json!({"alg": "RS256", "typ": "JWT", "cat": "cl_B7d4PD111AAA", "kid": "ins_key1"});
         assert_eq!(header, want);
         let claims: Value = serde_json::from_slice(&part(&token, 1)).unwrap();
         assert_eq!((&claims["exp"], &claims["public_metadata"]["plan"]), (&json!(1060), &json!("pro")));
