@@ -22,5 +22,6 @@ mod setup;
 mod shell;
 mod stripe_events;
 mod structure;
+mod versions;
 mod workflows;
 mod yaml;

@@ -29,7 +29,7 @@ pub(super) fn findings(program: &EnvoyProgram, base: Base<'_>, value: &Value) ->
     }
     let text = format!(
         "the native module is built for the ABI of Envoy 1.{BUILT_FOR}, and Envoy promises only that 1.{BUILT_FOR} and \
-         the version after it run the module; this is {program}. docs/native.md lists the versions that were tried"
+         the version after it run the module; this is {program}. docs/platforms.md lists the versions that were tried"
     );
     vec![Finding::new(FindingKind::ModuleAbi, location, text)]
 }
