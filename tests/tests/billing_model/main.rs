@@ -4,5 +4,6 @@
 mod harness;
 mod interleaved;
 mod lost_responses;
+mod permissions;
 mod races;
 mod random;

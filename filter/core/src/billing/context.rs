@@ -1,5 +1,6 @@
 //! The context of an endpoint: its subject, the configuration, and calls to Stripe and Clerk.
 
+use super::code::BillingCode;
 use super::effects::{Effect, EffectResult, Effects, OwnedOutcome};
 use super::error::BillingError;
 use super::metrics;
@@ -331,6 +332,15 @@ impl BillingContext {
             _ => None,
         }
         .unwrap_or(OwnedOutcome::Failed(crate::http::Outcome::Reset))
+    }
+
+    /// Raises the alarm about a failure that the response does not show, if the API key is the cause. Other
+    /// failures are only counted.
+    pub(super) fn report_if_credentials(&self, error: &BillingError) {
+        let alarm = error.alarm(&self.shared.settings.sync, Some(&self.subject));
+        if let Some(alarm) = alarm.filter(|_| matches!(error.code(), BillingCode::BadCredentials)) {
+            self.effects.report(alarm);
+        }
     }
 
     /// Counts a failed callout, and returns its error.

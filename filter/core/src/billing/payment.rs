@@ -24,13 +24,18 @@ pub(super) async fn check(
     Ok(())
 }
 
-/// Returns the error that tells why the latest invoice of a subscription is not paid.
+/// Returns the error that tells why the latest invoice of a subscription is not paid. If the reason cannot be
+/// read, the customer gets an error without it, and the operator an alarm if the API key is the cause.
 pub(super) async fn payment_error(cx: &BillingContext, subscription: &Subscription) -> BillingError {
     let payment = match &latest_invoice(subscription) {
         None => None,
         Some(invoice) => {
             let callout = cx.stripe().retrieve_invoice(invoice);
-            cx.read("GET /v1/invoices/:id", callout, InvoicePayment::parse).await.unwrap_or_default()
+            let payment = cx.read("GET /v1/invoices/:id", callout, InvoicePayment::parse).await;
+            payment.unwrap_or_else(|error| {
+                cx.report_if_credentials(&error);
+                None
+            })
         }
     };
     let (url, message, needs_authentication) = match payment {
@@ -48,17 +53,23 @@ fn latest_invoice(subscription: &Subscription) -> Option<InvoiceId> {
 }
 
 /// Voids the open invoice of an earlier change whose payment failed, so that the customer does not pay for a
-/// change that was not made. A failure is ignored: Stripe voids the invoice itself when the pending change
-/// expires, within a day.
+/// change that was not made. A failure does not change the response: Stripe voids the invoice itself when the
+/// pending change expires, within a day.
 async fn void_earlier_invoice(cx: &BillingContext, before: &Subscription, latest: Option<&InvoiceId>) {
     if !before.changes.has_pending_update {
         return;
     }
     let Some(earlier) = latest_invoice(before).filter(|earlier| Some(earlier) != latest) else { return };
-    let callout = cx.stripe().retrieve_invoice(&earlier);
-    let invoice = cx.read("GET /v1/invoices/:id", callout, InvoicePayment::parse).await;
-    if invoice.is_ok_and(|invoice| invoice.is_some_and(|invoice| invoice.status.as_deref() == Some("open"))) {
-        let callout = cx.stripe().void_invoice(&earlier);
-        let _: Result<(), BillingError> = cx.send("POST /v1/invoices/:id/void", callout, |_| Ok(())).await;
+    if let Err(error) = void_if_open(cx, &earlier).await {
+        cx.report_if_credentials(&error);
     }
+}
+
+async fn void_if_open(cx: &BillingContext, invoice: &InvoiceId) -> Result<(), BillingError> {
+    let callout = cx.stripe().retrieve_invoice(invoice);
+    let read = cx.read("GET /v1/invoices/:id", callout, InvoicePayment::parse).await?;
+    if read.is_none_or(|read| read.status.as_deref() != Some("open")) {
+        return Ok(());
+    }
+    cx.send("POST /v1/invoices/:id/void", cx.stripe().void_invoice(invoice), |_| Ok(())).await
 }

@@ -19,6 +19,9 @@ const READS: [(&str, &str); 12] = [
     ("/v1/", "rak_read"),
 ];
 
+/// The permission to read PaymentIntents, which a request also needs that expands one.
+const EXPANDED: (&str, &str) = ("payment_intent", "rak_payment_intent_read");
+
 /// Checks that a restricted key has the permission to read what a request reads. `missing` are the
 /// permissions that it lacks. Stripe checks it before it looks for the object.
 pub(super) fn check(request: &Request, missing: &[String]) -> Result<(), StripeError> {
@@ -26,8 +29,12 @@ pub(super) fn check(request: &Request, missing: &[String]) -> Result<(), StripeE
     let Some(key) = key.filter(|key| key.starts_with("rk_") && request.method == "GET") else {
         return Ok(());
     };
-    let needed = READS.iter().find(|(prefix, _)| request.path.starts_with(prefix));
-    match needed.filter(|(_, permission)| missing.iter().any(|lacking| lacking == permission)) {
+    let of_path = READS.iter().find(|(prefix, _)| request.path.starts_with(prefix));
+    let (name, _) = EXPANDED;
+    let of_expansion =
+        (request.query.contains("expand") && request.query.contains(name)).then_some(&EXPANDED);
+    let mut needed = of_path.into_iter().chain(of_expansion);
+    match needed.find(|(_, permission)| missing.iter().any(|lacking| lacking == permission)) {
         Some((_, permission)) => Err(StripeError::missing_permission(key, permission)),
         None => Ok(()),
     }

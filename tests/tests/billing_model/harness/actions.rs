@@ -109,7 +109,7 @@ pub(crate) fn end(shop: &mut Shop, answer: &Value) -> ShopState {
 
 fn nothing(_: &mut Shop) {}
 
-fn buy(shop: &mut Shop, plan: &str) {
+pub(crate) fn buy(shop: &mut Shop, plan: &str) {
     shop.clerk.put_user(User::new(USER).private_metadata(json!({"trial_used": true})));
     let session = open_session(shop, plan);
     shop.stripe.pay_session(&session);
@@ -180,7 +180,7 @@ fn change_subscription(shop: &mut Shop, change: impl FnOnce(&mut Subscription)) 
     shop.stripe.change::<Subscription>(&id, change);
 }
 
-fn set_card(shop: &mut Shop, card: Card) {
+pub(crate) fn set_card(shop: &mut Shop, card: Card) {
     let id = shop.stripe.account(|account| account.newest_first::<Customer>(|_| true)[0].id.clone());
     shop.stripe.set_card(&id, card);
 }

@@ -95,8 +95,13 @@ fn runtime() -> &'static Runtime {
 impl Shop {
     /// Opens a shop with a user who has bought nothing.
     pub(crate) fn open() -> Self {
+        Shop::open_with(StripeSettings::default())
+    }
+
+    /// Opens such a shop with these settings of Stripe, whose search finds what is a minute old.
+    pub(crate) fn open_with(stripe: StripeSettings) -> Self {
         let settings = ClerkSettings { rate_limit: false, ..ClerkSettings::default() };
-        let delayed = StripeSettings { search_delay_s: 60, ..StripeSettings::default() };
+        let delayed = StripeSettings { search_delay_s: 60, ..stripe };
         let stripe = runtime().block_on(FakeStripe::start_with(delayed));
         let clerk = runtime().block_on(FakeClerk::start_with(settings));
         stripe.set_now(seconds(OPENS_S));
