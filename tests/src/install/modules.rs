@@ -2,6 +2,7 @@
 //! the size of the Wasm modules.
 
 use crate::install::workspace;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
@@ -131,12 +132,19 @@ pub fn show_builds() {
     SHOWS_BUILDS.store(true, Ordering::Relaxed);
 }
 
-/// Runs a build.
+/// Runs a build. If builds are shown, each line of cargo is passed on, because cargo itself fails if nobody reads what it
+/// prints.
 fn run_build(cargo: &mut Command) {
-    if SHOWS_BUILDS.load(Ordering::Relaxed) {
-        cargo.stderr(Stdio::inherit());
+    if !SHOWS_BUILDS.load(Ordering::Relaxed) {
+        run(cargo, "see the compiler's messages above");
+        return;
     }
-    run(cargo, "see the compiler's messages above");
+    let started = cargo.stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
+    let mut started = started.unwrap_or_else(|e| panic!("{cargo:?} did not start: {e}"));
+    let lines = started.stderr.take().into_iter().flat_map(|output| BufReader::new(output).lines());
+    lines.map_while(Result::ok).for_each(|line| workspace::print_error_line(&line));
+    let status = started.wait().unwrap_or_else(|e| panic!("{cargo:?} did not end: {e}"));
+    assert!(status.success(), "`{cargo:?}` ended with {status}: see the messages above");
 }
 
 /// Builds a module with a profile below `dir`, and returns the path of its copy there.
