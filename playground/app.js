@@ -86,11 +86,12 @@ function meter(limit, { per, max, used, reset }) {
   const filled = element("div");
   filled.style.inlineSize = `${Math.min(100, (100 * used) / Math.max(max, 1))}%`;
   const name = `${limit} used ${during(per)}`;
+  const start = per === "month" ? `with the calendar month, on ${day(reset)}` : until(reset);
   const values = { ariaValueMin: "0", ariaValueMax: String(max), ariaValueNow: String(used) };
   return element("div", {},
     element("p", {}, element("strong", { textContent: `${used} of ${max}` }), ` ${name}`),
     element(used < max ? "div.bar" : "div.bar.full", { role: "meter", ariaLabel: name, ...values }, filled),
-    element("p.note", { textContent: `Starts again ${until(reset)}.` }));
+    element("p.note", { textContent: `Starts again ${start}.` }));
 }
 
 // Plan.
@@ -104,7 +105,7 @@ async function showPlan() {
     if (subscription) note = subscriptionNote(subscription);
   } catch (error) {
     if (!(error instanceof TollgateRefusal)) throw error;
-    note = [refusalNote(error)];
+    note = [error.code === "not_allowed_for_organization" ? memberNote() : refusalNote(error)];
   }
   if (subscription?.cancel_at_period_end) reached("cancel");
   replace(byId("subscription"), ...note);
@@ -113,6 +114,9 @@ async function showPlan() {
   byId("invoices").open = false;
   byId("invoices").hidden = !subscription?.actions.includes("portal");
 }
+
+const memberNote = () =>
+  element("p.note", { textContent: "Only an admin of the organization manages its plan. Here, that is Ada." });
 
 function subscriptionNote({ plan, status, pending, current_period_end, grace_until, actions }) {
   let next = "Nothing is bought yet.";

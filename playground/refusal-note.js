@@ -18,7 +18,7 @@ export function refusalNote(error) {
     upgradeUrl && element("a", { href: upgradeUrl, textContent: "See the plans" }),
     paymentUrl && element("a", { href: paymentUrl, textContent: "Complete the payment" }),
     element("p.note", {}, "The gateway responded ", element("code", { textContent: `${status} ${code}` }),
-      ", without your server."));
+      " itself. Your server never saw the request."));
 }
 
 function refusalTitle({ code, detail, requiredPlan, problem }) {

@@ -117,8 +117,10 @@ fn response_of(attempt: &DeliveryAttempt) -> Json<Value> {
     Json(json!({"status": attempt.status, "body": body}))
 }
 
+/// Takes Clerk down, and gives Stripe an event to deliver meanwhile.
 async fn clerk_down(State(state): Shared) -> Json<Value> {
     state.take_clerk_down();
+    state.change_newest_subscription().await;
     Json(json!({}))
 }
 

@@ -5,7 +5,8 @@ use crate::fakes::clerk::FakeClerk;
 use crate::fakes::faults::{Fault, any};
 use crate::fakes::server::unix_now_ms;
 use crate::fakes::stripe::events::Event;
-use crate::fakes::stripe::{DeliveryAttempt, DeliveryReason, EventDelivery, FakeStripe};
+use crate::fakes::stripe::model::Subscription;
+use crate::fakes::stripe::{API_VERSION, DeliveryAttempt, DeliveryReason, EventDelivery, FakeStripe};
 use crate::processes::crash_switch;
 use serde_json::json;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -47,6 +48,25 @@ impl PlaygroundState {
                 state.set_clerk_down(None);
             }
         });
+    }
+
+    /// Changes the metadata of the newest subscription, if there is one, as an operator does in Stripe's Dashboard: Stripe
+    /// sends an event, which changes no plan.
+    ///
+    /// # Panics
+    /// If Stripe refuses it.
+    pub(super) async fn change_newest_subscription(&self) {
+        let newest = self.stripe.account(|account| {
+            let live = account.newest_first(|subscription: &Subscription| subscription.ended_at.is_none());
+            live.first().map(|subscription| subscription.id.clone())
+        });
+        let Some(id) = newest else { return };
+        let request = self.client.post(format!("http://{}/v1/subscriptions/{id}", self.stripe.addr()));
+        let request = request.bearer_auth(self.stripe.key()).header("stripe-version", API_VERSION);
+        let request = request.header("content-type", "application/x-www-form-urlencoded");
+        let response = request.body(format!("metadata[changed_at]={}", unix_now_ms())).send().await;
+        let changed = response.and_then(reqwest::Response::error_for_status);
+        changed.unwrap_or_else(|e| panic!("Stripe did not change {id}: {e}"));
     }
 
     fn set_clerk_down(&self, until: Option<i64>) {

@@ -38,6 +38,26 @@ async fn stripe_retries_until_clerk_is_back() {
 }
 
 #[tokio::test]
+async fn while_clerk_is_down_stripe_has_an_event_to_retry() {
+    let visitor = Visitor::start().await;
+    let mut events = visitor.events().await;
+    visitor.buy(ADA).await;
+    let is_done = |delivery: &Value| {
+        delivery["type"] == "checkout.session.completed" && delivery["attempts"][0]["status"] == 200
+    };
+    events.until("delivery", is_done).await;
+    assert_eq!(visitor.press("clerk/down").await.0, 200);
+    let retried = |delivery: &Value| {
+        let attempts = delivery["attempts"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let statuses: Vec<_> = attempts.iter().filter_map(|attempt| attempt["status"].as_u64()).collect();
+        statuses.first() == Some(&503) && statuses.last() == Some(&200)
+    };
+    let delivery = events.until("delivery", retried).await;
+    assert_eq!(delivery["type"], "customer.subscription.updated", "{delivery}");
+    assert_eq!(visitor.get("/usage", ADA).await.1["plan"], "pro");
+}
+
+#[tokio::test]
 async fn a_worker_that_crashes_is_replaced_and_loses_no_count() {
     within_one_window(DAY_S).await;
     let visitor = Visitor::start().await;
