@@ -20,7 +20,7 @@ const ACTIONS = {
   crash: () => "worker/crash",
 };
 
-/** A list of the page with its newest entry first. An entry that comes again replaces the one with its key. */
+/** A list of the page with its newest entry first. A new entry replaces the one with the same key. */
 class EntryList {
   #list;
   #toEntry;
