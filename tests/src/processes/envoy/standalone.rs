@@ -42,15 +42,9 @@ pub fn is_native_selected() -> bool {
 /// variables have example values.
 #[derive(Debug, Clone)]
 pub struct Standalone {
-    config: Value,
+    files: Files,
+    /// The file as it ships.
     shipped: Value,
-    secrets: BTreeMap<String, String>,
-    env: BTreeMap<String, String>,
-    concurrency: u32,
-    reloadable: bool,
-    drain_s: Option<u32>,
-    program: Option<PathBuf>,
-    access_log_flush: Option<Duration>,
 }
 
 impl Standalone {
@@ -77,9 +71,8 @@ impl Standalone {
             ("CLERK_WEBHOOK_SIGNING_SECRET", EXAMPLE_CLERK_WEBHOOK_SECRET),
             ("CLERK_JWT_KEY", EXAMPLE_CLERK_JWT_KEY),
         ];
-        let mut standalone = Standalone {
+        let files = Files {
             config: shipped.clone(),
-            shipped,
             secrets: BTreeMap::new(),
             env: env.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
             concurrency: 2,
@@ -87,9 +80,12 @@ impl Standalone {
             drain_s: None,
             program: None,
             access_log_flush: None,
+            // At `info`, `main` lists every extension that is compiled in.
+            log_arguments: ["--component-log-level", "main:warning"].map(str::to_owned).to_vec(),
         };
+        let mut standalone = Standalone { files, shipped };
         for address in ["/admin", "/static_resources/listeners/0"] {
-            let socket = at(&mut standalone.config, &format!("{address}/address/socket_address"));
+            let socket = at(&mut standalone.files.config, &format!("{address}/address/socket_address"));
             set_address(socket, SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0));
         }
         for cluster in ["upstream", "stripe_api", "clerk_api"] {
@@ -105,7 +101,7 @@ impl Standalone {
     pub fn modules(mut self, modules: &Modules) -> Self {
         for name in self.filters() {
             let Some(file) = modules.of_filter(&name) else { continue };
-            let filter = filter_config(&mut self.config, &name);
+            let filter = filter_config(&mut self.files.config, &name);
             if is_native(filter) {
                 let file = Modules::native().display().to_string();
                 *at(filter, "/dynamic_module_config/module/local/filename") = file.into();
@@ -119,7 +115,7 @@ impl Standalone {
     /// Sets the file of the dynamic module.
     pub fn dynamic_module(mut self, file: &Path) -> Self {
         for name in self.filters() {
-            let filter = filter_config(&mut self.config, &name);
+            let filter = filter_config(&mut self.files.config, &name);
             *at(filter, "/dynamic_module_config/module/local/filename") = file.display().to_string().into();
         }
         self
@@ -127,7 +123,7 @@ impl Standalone {
 
     /// Removes the plugin filters that are still there: Envoy alone remains.
     pub fn without_modules(mut self) -> Self {
-        http_filters(&mut self.config).retain(|filter| !is_ours(filter));
+        http_filters(&mut self.files.config).retain(|filter| !is_ours(filter));
         self
     }
 
@@ -141,13 +137,13 @@ impl Standalone {
 
     /// Returns the names of our filters that are still there, in their order.
     fn filters(&mut self) -> Vec<String> {
-        let ours = http_filters(&mut self.config).iter().filter(|filter| is_ours(filter));
+        let ours = http_filters(&mut self.files.config).iter().filter(|filter| is_ours(filter));
         ours.filter_map(|filter| filter["name"].as_str()).map(str::to_owned).collect()
     }
 
     /// Removes one HTTP filter from the listener's chain.
     pub fn without_filter(mut self, name: &str) -> Self {
-        let filters = http_filters(&mut self.config);
+        let filters = http_filters(&mut self.files.config);
         let before = filters.len();
         filters.retain(|filter| filter["name"] != name);
         assert_eq!(filters.len(), before - 1, "standalone.yaml has no HTTP filter {name:?} to remove");
@@ -156,7 +152,7 @@ impl Standalone {
 
     /// Removes each of our filters whose section the document lacks: it would refuse to start.
     pub(crate) fn without_unconfigured_filters(mut self) -> Self {
-        http_filters(&mut self.config).retain_mut(|filter| {
+        http_filters(&mut self.files.config).retain_mut(|filter| {
             match filter["name"].as_str().map(str::to_owned) {
                 Some(name) if FILTERS.contains(&name.as_str()) => {
                     !document_in(at(filter, "/typed_config"))[name.as_str()].is_null()
@@ -176,19 +172,19 @@ impl Standalone {
         let mut document = documents.remove(0);
         edit(&mut document);
         for filter in filters {
-            *document_in(filter_config(&mut self.config, &filter)) = document.clone();
+            *document_in(filter_config(&mut self.files.config, &filter)) = document.clone();
         }
         self
     }
 
     /// Returns the configuration document of one filter.
     pub fn document_of(&mut self, filter: &str) -> Value {
-        document_in(filter_config(&mut self.config, filter)).clone()
+        document_in(filter_config(&mut self.files.config, filter)).clone()
     }
 
     /// Points a cluster to `address`, in plain text: the shipped TLS settings are removed.
     pub fn upstream_at(mut self, cluster: &str, address: SocketAddr) -> Self {
-        let cluster = set_endpoint(&mut self.config, cluster, address);
+        let cluster = set_endpoint(&mut self.files.config, cluster, address);
         cluster.as_mapping_mut().map(|fields| fields.remove("transport_socket"));
         self
     }
@@ -199,7 +195,7 @@ impl Standalone {
         let tls =
             at(named(at(&mut self.shipped, "/static_resources/clusters"), cluster), "/transport_socket")
                 .clone();
-        let cluster = set_endpoint(&mut self.config, cluster, address);
+        let cluster = set_endpoint(&mut self.files.config, cluster, address);
         cluster["transport_socket"] = tls;
         let context =
             "/transport_socket/typed_config/common_tls_context/validation_context/trusted_ca/filename";
@@ -211,7 +207,7 @@ impl Standalone {
     pub fn route_all_to(mut self, cluster: &str) -> Self {
         let route = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/route_config/virtual_hosts/0\
                      /routes/0/route/cluster";
-        *at(&mut self.config, route) = cluster.into();
+        *at(&mut self.files.config, route) = cluster.into();
         self
     }
 
@@ -220,67 +216,70 @@ impl Standalone {
     pub fn with_direct_responses(mut self) -> Self {
         let routes = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/route_config/virtual_hosts/0/routes";
         let response = json!([{"match": {"prefix": "/"}, "direct_response": {"status": 200}}]);
-        *at(&mut self.config, routes) = serde_norway::to_value(response).expect("JSON is YAML");
+        *at(&mut self.files.config, routes) = serde_norway::to_value(response).expect("JSON is YAML");
         self
     }
 
     /// Sets the API key in the secret file of that name: `stripe_api_key` or `clerk_secret_key`.
     pub fn secret(mut self, name: &str, value: &str) -> Self {
-        self.secrets.insert(name.to_owned(), value.to_owned());
+        self.files.secrets.insert(name.to_owned(), value.to_owned());
         self
     }
 
     /// Sets an environment variable of Envoy. It has only those set here or by [`Standalone::load`].
     pub fn env(mut self, name: &str, value: &str) -> Self {
-        self.env.insert(name.to_owned(), value.to_owned());
+        self.files.env.insert(name.to_owned(), value.to_owned());
         self
     }
 
     /// Removes an environment variable that [`Standalone::load`] or [`Standalone::env`] set.
     pub fn without_env(mut self, name: &str) -> Self {
-        self.env.remove(name);
+        self.files.env.remove(name);
         self
     }
 
     /// Sets the number of worker threads. The default is 2.
     pub fn concurrency(mut self, workers: u32) -> Self {
-        self.concurrency = workers;
+        self.files.concurrency = workers;
         self
     }
 
     /// Makes Envoy read the listener from a file of its own, for [`Envoy::reload`].
     pub fn reloadable(mut self) -> Self {
-        self.reloadable = true;
+        self.files.reloadable = true;
         self
     }
 
     /// Sets for how long a replaced listener serves its connections, in seconds: by default ten minutes.
     pub fn draining_for(mut self, seconds: u32) -> Self {
-        self.drain_s = Some(seconds);
+        self.files.drain_s = Some(seconds);
         self
     }
 
     /// Starts this Envoy instead of the one of all tests.
     pub fn program(mut self, program: PathBuf) -> Self {
-        self.program = Some(program);
+        self.files.program = Some(program);
         self
     }
 
     /// Makes Envoy write its access log after this time: by default, after ten seconds.
     pub fn access_log_after(mut self, flush: Duration) -> Self {
-        self.access_log_flush = Some(flush);
+        self.files.access_log_flush = Some(flush);
         self
     }
 
     /// Sets the address of the listener, instead of a free port.
     pub fn listening_at(mut self, address: SocketAddr) -> Self {
-        set_address(at(&mut self.config, "/static_resources/listeners/0/address/socket_address"), address);
+        set_address(
+            at(&mut self.files.config, "/static_resources/listeners/0/address/socket_address"),
+            address,
+        );
         self
     }
 
     /// Edits any other part of Envoy's configuration.
     pub fn edit(mut self, edit: impl FnOnce(&mut Value)) -> Self {
-        edit(&mut self.config);
+        edit(&mut self.files.config);
         self
     }
 
@@ -289,7 +288,7 @@ impl Standalone {
     /// # Panics
     /// If Envoy ends or does not serve in time, with the end of its log.
     pub async fn start(self) -> Envoy {
-        self.files().start().await
+        self.files.start().await
     }
 
     /// Starts Envoy, which must reject the configuration and end. Returns its log, which contains the reason.
@@ -297,40 +296,12 @@ impl Standalone {
     /// # Panics
     /// If Envoy serves anyway, or does not end in time.
     pub async fn start_rejected(self) -> String {
-        Envoy::start_rejected(self.files().lay_out()).await
+        Envoy::start_rejected(self.files.lay_out()).await
     }
 
     /// Makes Envoy check the configuration without serving. The modules are loaded and configured too.
     pub async fn validate(self) -> Validation {
-        Envoy::validate(self.files().lay_out()).await
-    }
-
-    /// Returns the files from which it is started.
-    fn files(self) -> Files {
-        let Standalone {
-            config,
-            secrets,
-            env,
-            concurrency,
-            reloadable,
-            drain_s,
-            program,
-            access_log_flush,
-            ..
-        } = self;
-        // At `info`, `main` lists every extension that is compiled in.
-        let log_arguments = ["--component-log-level", "main:warning"].map(str::to_owned).to_vec();
-        Files {
-            config,
-            secrets,
-            env,
-            concurrency,
-            reloadable,
-            drain_s,
-            program,
-            access_log_flush,
-            log_arguments,
-        }
+        Envoy::validate(self.files.lay_out()).await
     }
 }
 
