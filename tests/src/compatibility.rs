@@ -1,6 +1,6 @@
 //! End-to-end suites on several versions of Envoy, and the table of their results.
 
-use crate::install::modules::inner_command;
+use crate::install::modules::inner_cargo;
 use crate::install::workspace;
 use crate::processes::envoy::{NATIVE, TRIED_VERSIONS, TriedVersion};
 use std::fmt::Write;
@@ -140,7 +140,7 @@ impl SuiteResult {
 fn run(suite: &'static str, version: &str, is_native: bool) -> SuiteResult {
     let build = if is_native { "the native module" } else { "the Wasm modules" };
     workspace::progress(&format!("running {suite} with {build} on Envoy {version}"));
-    let mut cargo = inner_command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()).as_ref());
+    let mut cargo = inner_cargo();
     cargo.args(["test", "--locked", "--package", "tollgate-tests", "--test", suite]);
     cargo.env("ENVOY", version).env_remove(NATIVE);
     if is_native {

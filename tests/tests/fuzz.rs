@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use tollgate_tests::install::modules::inner_command;
+use tollgate_tests::install::modules::inner_cargo;
 use tollgate_tests::install::workspace;
 
 /// The duration of each target's run.
@@ -32,7 +32,7 @@ fn build() -> PathBuf {
     let dir = workspace::target_dir().join("fuzz");
     let host = Command::new("rustc").args(["--print", "host-tuple"]).output().expect("rustc");
     let host = String::from_utf8_lossy(&host.stdout).trim().to_owned();
-    let mut cargo = inner_command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()).as_ref());
+    let mut cargo = inner_cargo();
     // With `--target`, build scripts are built without these flags.
     cargo.args(["build", "--locked", "--release", "--target", &host]).env("RUSTFLAGS", COVERAGE);
     cargo.arg("--manifest-path").arg(workspace::file("fuzz/Cargo.toml")).arg("--target-dir").arg(&dir);

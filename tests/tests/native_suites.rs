@@ -3,14 +3,14 @@
 //! that nothing else runs meanwhile.
 
 use std::process::Command;
-use tollgate_tests::install::modules::inner_command;
+use tollgate_tests::install::modules::inner_cargo;
 use tollgate_tests::install::workspace;
 use tollgate_tests::processes::envoy::NATIVE;
 
 /// Returns the command that runs the suites. It names no package, because for one package cargo would build
 /// the dependencies with other features than for all.
 fn suites() -> Command {
-    let mut cargo = inner_command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()).as_ref());
+    let mut cargo = inner_cargo();
     cargo.args(["test", "--locked", "--test", "gate", "--test", "webhook", "--test", "ratelimit"]);
     cargo.env(NATIVE, "1");
     cargo

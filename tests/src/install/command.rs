@@ -1,6 +1,6 @@
 //! Builds the `tollgate` command.
 
-use crate::install::modules::{inner_command, run};
+use crate::install::modules::{inner_cargo, run};
 use crate::install::workspace;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -15,7 +15,7 @@ pub fn built() -> &'static Path {
     COMMAND.get_or_init(|| {
         let dir = workspace::target_dir();
         workspace::progress("building the tollgate command");
-        let mut cargo = inner_command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()).as_ref());
+        let mut cargo = inner_cargo();
         cargo
             .args(["build", "--locked", "-p", "tollgate-ctl", "--bin", "tollgate", "--target-dir"])
             .arg(&dir);

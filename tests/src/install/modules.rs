@@ -149,7 +149,7 @@ fn run_build(cargo: &mut Command) {
 
 /// Builds a module with a profile below `dir`, and returns the path of its copy there.
 fn build(dir: &Path, profile: &str, package: &str, file: &str, features: &[&str]) -> PathBuf {
-    let mut cargo = inner_command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()).as_ref());
+    let mut cargo = inner_cargo();
     cargo.args([
         "rustc",
         "--lib",
@@ -177,7 +177,7 @@ fn build(dir: &Path, profile: &str, package: &str, file: &str, features: &[&str]
 /// `module`.
 fn build_native(module: &Path, profile: &str, folder: &str, features: &str) {
     let dir = workspace::target_dir().join("modules");
-    let mut cargo = inner_command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()).as_ref());
+    let mut cargo = inner_cargo();
     cargo.args(["rustc", "--lib", "--crate-type", "cdylib", "--locked", "--profile", profile]);
     cargo.args(["-p", "tollgate-host-native", "--features", features, "--target-dir"]).arg(&dir);
     let remap = format!("--remap-path-prefix={}=cargo", cargo_home().display());
@@ -235,6 +235,12 @@ fn require_target() {
     workspace::progress(&format!("adding the target {TARGET} to the Rust toolchain"));
     let fix = format!("add the target by hand: `rustup target add {TARGET}`");
     run(inner_command("rustup".as_ref()).args(["target", "add", TARGET]), &fix);
+}
+
+/// Returns cargo as a command in the repository's root, for a build of its own: the cargo that runs this program, if one
+/// does.
+pub fn inner_cargo() -> Command {
+    inner_command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()).as_ref())
 }
 
 /// Returns a command in the repository's root, without the variables that an outer cargo (`cargo test`,

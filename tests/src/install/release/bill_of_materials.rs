@@ -1,7 +1,7 @@
 //! The bill of materials of a release: every crate that is compiled into an artifact, with its license and
 //! the checksum of its source, in the format CycloneDX 1.5 (<https://cyclonedx.org/docs/1.5/json/>).
 
-use crate::install::modules::{inner_command, run};
+use crate::install::modules::{inner_cargo, run};
 use crate::install::workspace;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -74,7 +74,7 @@ fn described((name, version): &CrateId, component: &Component, sha256: &str) -> 
 
 /// Returns the crates that are compiled into a package, each with its license.
 fn compiled_crates(package: &str, target: Option<&str>) -> Vec<(CrateId, String)> {
-    let mut cargo = inner_command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()).as_ref());
+    let mut cargo = inner_cargo();
     cargo.args(["tree", "--locked", "--edges", "normal", "--prefix", "none", "--package", package]);
     cargo.args(["--format", "{p}|{l}"]);
     cargo.args(target.into_iter().flat_map(|target| ["--target", target]));

@@ -3,7 +3,7 @@
 
 pub mod bill_of_materials;
 
-use crate::install::modules::{Modules, cargo_home, inner_command, run};
+use crate::install::modules::{Modules, cargo_home, inner_cargo, inner_command, run};
 use crate::install::workspace;
 use sha2::{Digest, Sha256};
 use std::fs;
@@ -69,7 +69,7 @@ impl Release {
     fn command(&self) -> PathBuf {
         workspace::progress("building the tollgate command");
         let dir = workspace::target_dir().join("modules");
-        let mut cargo = inner_command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()).as_ref());
+        let mut cargo = inner_cargo();
         cargo.args(["build", "--locked", "--release", "-p", "tollgate-ctl", "--bin", COMMAND]);
         cargo.args(["--config", "profile.release.strip=true", "--target-dir"]).arg(&dir);
         let remap = format!("--remap-path-prefix={}=cargo", cargo_home().display());
