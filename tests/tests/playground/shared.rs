@@ -2,6 +2,7 @@
 
 use reqwest::{Client, Method, RequestBuilder, Response, redirect};
 use serde_json::{Value, json};
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tollgate_tests::playground::Playground;
@@ -105,7 +106,7 @@ impl Visitor {
     pub async fn events(&self) -> EventStream {
         let response = self.request(Method::GET, "/playground/api/events").send().await.expect("a response");
         assert_eq!(response.headers()["content-type"], "text/event-stream");
-        EventStream { response, text: String::new() }
+        EventStream { response, text: String::new(), waiting: VecDeque::new() }
     }
 }
 
@@ -119,28 +120,42 @@ pub async fn answer(request: RequestBuilder) -> Answer {
 /// Server-sent events.
 pub struct EventStream {
     response: Response,
-    /// What was received of the events that were not returned yet.
+    /// What was received of the events that were not read yet.
     text: String,
+    /// The events that were read while a test waited for one of another kind: kinds and data, oldest first.
+    waiting: VecDeque<(String, Value)>,
 }
 
 impl EventStream {
-    /// Waits for an event of that kind that meets the condition, and returns its data. Those before it are
-    /// skipped.
+    /// Waits for an event of that kind that meets the condition, and returns its data. Those of the kind before it
+    /// are skipped. Events of other kinds stay for later calls: what is seen in several places (the access log,
+    /// the counters, Clerk) is told in any order.
     pub async fn until(&mut self, kind: &str, is_wanted: impl Fn(&Value) -> bool) -> Value {
         let mut skipped = Vec::new();
         let found = tokio::time::timeout(WAIT_MAX, async {
             loop {
-                let (event, data) = self.next().await;
-                if event == kind && is_wanted(&data) {
+                let data = self.next_of(kind).await;
+                if is_wanted(&data) {
                     return data;
                 }
-                if event == kind {
-                    skipped.push(data);
-                }
+                skipped.push(data);
             }
         });
         let found = found.await;
         found.unwrap_or_else(|_| panic!("no such event {kind:?} in {WAIT_MAX:?}, but {skipped:#?}"))
+    }
+
+    async fn next_of(&mut self, kind: &str) -> Value {
+        if let Some(first) = self.waiting.iter().position(|(event, _)| event == kind) {
+            return self.waiting.remove(first).expect("it is there").1;
+        }
+        loop {
+            let (event, data) = self.next().await;
+            if event == kind {
+                return data;
+            }
+            self.waiting.push_back((event, data));
+        }
     }
 
     async fn next(&mut self) -> (String, Value) {

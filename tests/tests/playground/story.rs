@@ -61,7 +61,11 @@ async fn a_free_user_is_limited_and_a_payment_lifts_the_limit() {
     assert_eq!(answered.status(), 200);
     assert_eq!(answered.headers()["x-ratelimit-remaining"], "99");
     assert_eq!(visitor.get("/reports", ADA).await.0, 200);
-    let allowed = events.until("request", |request| request["path"] == "/reports").await;
+    let is_report =
+        |request: &Value, status: u16| request["path"] == "/reports" && request["status"] == status;
+    let refused = events.until("request", |request| is_report(request, 403)).await;
+    assert_eq!((&refused["decision"], &refused["plan"]), (&json!("refused"), &json!("free")));
+    let allowed = events.until("request", |request| is_report(request, 200)).await;
     let shown = [&allowed["decision"], &allowed["plan"], &allowed["subject"]];
     assert_eq!(shown, ["allowed", "pro", "user_ada"]);
     let moved = |counters: &Value| counters["values"]["tollgate.gate.rule.ask.allowed"] == 6;
@@ -71,6 +75,8 @@ async fn a_free_user_is_limited_and_a_payment_lifts_the_limit() {
     let mut later = visitor.events().await;
     let past = later.until("request", |request| request["status"] == 429).await;
     assert_eq!(past, seen, "a page that is opened later sees the same");
+    // Published before the first request.
+    later.until("faults", |faults| faults["clerk_down_until"].is_null()).await;
 }
 
 #[tokio::test]
