@@ -34,6 +34,14 @@ pub struct Release {
     pub command_only: bool,
 }
 
+/// The names of the artifacts that are for one platform.
+struct PlatformNames {
+    command: String,
+    /// The folder in the archive, whose name with `.tar.gz` is that of the archive.
+    folder: String,
+    bill_of_materials: String,
+}
+
 /// Returns the name of an archive without `.tar.gz`, which is also the name of the folder in it.
 pub fn archive_name(target: &str) -> String {
     format!("tollgate-{}-{target}", env!("CARGO_PKG_VERSION"))
@@ -46,9 +54,9 @@ impl Release {
     /// If `out` exists, if something cannot be built, or if a file cannot be written.
     pub fn build(&self, out: &Path) -> String {
         fs::create_dir(out).unwrap_or_else(|e| panic!("cannot create {}: {e}", out.display()));
+        let names = self.names(&host_target());
         let command = self.command();
-        let target = self.command_target.clone().unwrap_or_else(host_target);
-        copy(&command, &out.join(format!("{COMMAND}-{target}")));
+        copy(&command, &out.join(names.command));
         if !self.command_only {
             let mut files: Vec<PathBuf> = Modules::build().files().map(Path::to_path_buf).to_vec();
             for module in &files {
@@ -56,13 +64,23 @@ impl Release {
             }
             files.push(Modules::native().to_path_buf());
             files.push(command);
-            self::archive(out, &target, &files);
+            self::archive(out, &names.folder, &files);
             let bill = bill_of_materials::of_release();
-            write(&out.join(format!("sbom-{target}.cdx.json")), &format!("{bill:#}\n"));
+            write(&out.join(names.bill_of_materials), &format!("{bill:#}\n"));
         }
         let sums = checksums(out);
         write(&out.join(CHECKSUMS), &sums);
         sums
+    }
+
+    /// Returns the names for a machine. The archive is for the machine's own platform, as the native build
+    /// in it is, also if its command is static.
+    fn names(&self, host: &str) -> PlatformNames {
+        PlatformNames {
+            command: format!("{COMMAND}-{}", self.command_target.as_deref().unwrap_or(host)),
+            folder: archive_name(host),
+            bill_of_materials: format!("sbom-{host}.cdx.json"),
+        }
     }
 
     /// Builds the command, with the commit in its version.
@@ -117,12 +135,11 @@ pub fn lay_out(folder: &Path, binaries: &[PathBuf]) {
     }
 }
 
-/// Makes the archive of a platform. Its bytes depend on the files alone: names are sorted, and times and
-/// owners are fixed.
-fn archive(out: &Path, target: &str, binaries: &[PathBuf]) {
-    let name = archive_name(target);
+/// Makes the archive of a folder with this name. Its bytes depend on the files alone: names are sorted, and
+/// times and owners are fixed.
+fn archive(out: &Path, name: &str, binaries: &[PathBuf]) {
     let folder = tempfile::tempdir().expect("a directory");
-    lay_out(&folder.path().join(&name), binaries);
+    lay_out(&folder.path().join(name), binaries);
     let tar = out.join(format!("{name}.tar"));
     let mut command = Command::new("tar");
     command.args([
@@ -133,7 +150,7 @@ fn archive(out: &Path, target: &str, binaries: &[PathBuf]) {
         "--group=0",
         "--numeric-owner",
     ]);
-    command.args(["--mode=u=rwX,go=rX", "-C"]).arg(folder.path()).arg("-cf").arg(&tar).arg(&name);
+    command.args(["--mode=u=rwX,go=rX", "-C"]).arg(folder.path()).arg("-cf").arg(&tar).arg(name);
     run(&mut command, "install GNU tar");
     run(Command::new("gzip").args(["-n", "-9"]).arg(&tar), "install gzip");
 }
@@ -173,11 +190,27 @@ mod tests {
             fs::create_dir(&out).expect("a directory");
             // A new file has another time.
             write(&module, "module");
-            archive(&out, "some-target", std::slice::from_ref(&module));
+            archive(&out, "a-folder", std::slice::from_ref(&module));
             checksums(&out)
         });
         assert_eq!(sums[0], sums[1]);
-        assert!(sums[0].ends_with(&format!("  {}.tar.gz\n", archive_name("some-target"))), "{}", sums[0]);
+        assert!(sums[0].ends_with("  a-folder.tar.gz\n"), "{}", sums[0]);
+    }
+
+    /// The release workflow builds a static command. Its archive is the one that the pages name.
+    #[test]
+    fn the_files_of_a_release_have_the_names_on_the_pages() {
+        let command_target = Some("x86_64-unknown-linux-musl".to_owned());
+        let names = Release { command_target, command_only: false }.names("x86_64-unknown-linux-gnu");
+        let archive = format!("{}.tar.gz", names.folder);
+        for (page, file) in [
+            ("README.md", &archive),
+            ("docs/releases.md", &archive),
+            ("docs/releases.md", &names.command),
+            ("docs/releases.md", &names.bill_of_materials),
+        ] {
+            assert!(workspace::text(page).contains(file), "{page} does not name {file}");
+        }
     }
 
     #[test]
