@@ -8,9 +8,10 @@ use tollgate_tests::install::workspace;
 use tree_sitter::Node;
 
 /// Programs of the system, and those whose installation a page describes.
-const PROGRAMS: [&str; 50] = [
+const PROGRAMS: [&str; 51] = [
     ".",
     "apt-get",
+    "awk",
     "basename",
     "break",
     "cat",

@@ -4,6 +4,9 @@
 use crate::pages::Block;
 use crate::shell;
 use serde_norway::Value;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use tollgate_tests::install::workspace;
 
 const FOLDER: &str = ".github/workflows";
@@ -44,12 +47,14 @@ fn each_workflow_may_only_read_unless_a_job_needs_more() {
             "{path}"
         );
         for (name, job) in jobs(path, &workflow) {
-            assert!(job["timeout-minutes"].is_u64() && job["runs-on"].is_string(), "{name}");
+            let called = job["uses"].as_str();
+            let is_limited = job["timeout-minutes"].is_u64() && job["runs-on"].is_string();
+            assert!(called.map_or(is_limited, |called| workspace::file(called).is_file()), "{name}");
             let may_write = job["permissions"].is_mapping();
             assert!(!may_write || name == ".github/workflows/release.yml: publish", "{name} may write");
         }
     }
-    assert_eq!(workflows.len(), 3, "CI, nightly, and release");
+    assert_eq!(workflows.len(), 4, "artifacts, CI, nightly, and release");
 }
 
 /// A tag of an action can be moved to other code, a commit cannot.
@@ -57,8 +62,10 @@ fn each_workflow_may_only_read_unless_a_job_needs_more() {
 fn each_action_is_pinned_to_a_commit_with_its_version_beside_it() {
     let mut count = 0;
     for (path, text) in workflows() {
-        for line in text.lines().filter_map(|line| line.trim_start_matches([' ', '-']).strip_prefix("uses: "))
-        {
+        let lines =
+            text.lines().filter_map(|line| line.trim_start_matches([' ', '-']).strip_prefix("uses: "));
+        // A workflow of the repository is of the same commit.
+        for line in lines.filter(|line| !line.starts_with("./.github/workflows/")) {
             let (action, version) =
                 line.split_once(" # v").unwrap_or_else(|| panic!("{path}: {line}: no version"));
             let (_, commit) = action.split_once('@').unwrap_or_else(|| panic!("{path}: {line}: no commit"));
@@ -76,7 +83,7 @@ fn each_command_of_a_workflow_exists() {
     for (path, text) in workflows() {
         let workflow = yaml(&path, &text);
         for (name, job) in jobs(&path, &workflow) {
-            for step in job["steps"].as_sequence().expect("steps") {
+            for step in job["steps"].as_sequence().into_iter().flatten() {
                 let Some(commands) = step["run"].as_str() else { continue };
                 // An expression is replaced in the text of a script before it runs, also by a quote.
                 assert!(!commands.contains("${{"), "{name}: pass an expression by `env`: {commands}");
@@ -106,6 +113,54 @@ fn the_forms_for_issues_and_the_update_rules_are_yaml() {
         let fields = value["body"].as_sequence().or_else(|| value["updates"].as_sequence());
         assert!(fields.is_some_and(|fields| !fields.is_empty()), "{path}");
     }
+}
+
+/// A program that notes its arguments, and prints what the real one prints that a script reads.
+fn noting_program(folder: &Path, name: &str, prints: &str) {
+    let file = folder.join(name);
+    let notes = folder.join("notes");
+    // `login` reads a password.
+    let script = format!(
+        "#!/bin/sh\necho \"{name} $*\" >> {}\n[ \"$1\" != login ] || cat >/dev/null\n{prints}\n",
+        notes.display()
+    );
+    std::fs::write(&file, script).expect("written");
+    std::fs::set_permissions(&file, Permissions::from_mode(0o755)).expect("an executable");
+}
+
+/// Each image is signed by the digest with which it was pushed: a tag can be moved.
+#[test]
+fn images_are_pushed_and_signed_by_their_digests() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (bin, release) = (dir.path().join("bin"), dir.path().join("release"));
+    for folder in [&bin, &release] {
+        std::fs::create_dir(folder).expect("a directory");
+    }
+    let digest = format!("sha256:{}", "d".repeat(64));
+    noting_program(&bin, "oras", &format!("[ \"$1\" != push ] || echo {digest}"));
+    noting_program(&bin, "docker", &format!("[ \"$1 $2\" != 'manifest push' ] || echo {digest}"));
+    noting_program(&bin, "cosign", "");
+    for machine in ["x86_64", "aarch64"] {
+        let command = release.join(format!("tollgate-{machine}-unknown-linux-musl"));
+        std::fs::write(command, "a command").expect("written");
+    }
+    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap_or_default());
+    let mut script = std::process::Command::new(workspace::file(".github/scripts/push-images"));
+    script.args(["release", "ghcr.io/Someone/Tollgate", "v1.2.3"]).current_dir(dir.path());
+    let out = script.env("PATH", path).env("GH_TOKEN", "secret").env("GITHUB_ACTOR", "someone").output();
+    let out = out.expect("bash");
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+
+    let notes = std::fs::read_to_string(bin.join("notes")).expect("notes");
+    let signed: Vec<_> = notes.lines().filter_map(|line| line.strip_prefix("cosign sign ")).collect();
+    let registry = "ghcr.io/someone/tollgate";
+    let modules = ["stripe-webhook", "clerk-webhook", "billing", "plan-gate"];
+    let mut expected: Vec<_> = modules.map(|module| format!("--yes {registry}/{module}@{digest}")).to_vec();
+    expected.push(format!("--yes --recursive {registry}/tollgate@{digest}"));
+    assert_eq!(signed, expected, "{notes}");
+    assert!(!notes.contains("secret"), "{notes}");
+    let left = std::fs::read_dir(&release).expect("a folder").count();
+    assert_eq!(left, 2, "the folder of the release is as before");
 }
 
 /// Artifacts of several machines are collected only if the files that they share are equal.
