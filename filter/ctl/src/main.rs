@@ -22,8 +22,8 @@ use std::sync::LazyLock;
 /// The version that `--version` prints. `cargo release-artifacts` sets the commit.
 static VERSION: LazyLock<String> = LazyLock::new(|| version(option_env!("TOLLGATE_COMMIT")));
 
-/// Stripe's plans in Clerk's metadata, and limits in front of a backend: what the filters do, from the
-/// command line.
+/// Check a gateway's configuration and accounts, explain its decisions, and sync the plans at Clerk, by the
+/// same rules as Tollgate's filters.
 #[derive(Debug, Parser)]
 #[command(name = "tollgate", version = VERSION.as_str())]
 struct Cli {

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 ///
 /// The key comes from standard input, and no message shows it. The file is readable by its owner alone, and
 /// replaces an older one in one step, so that a running Envoy reads either the old key or the new one. Envoy
-/// prints a file that it cannot parse, with the key in it; this command writes none such.
+/// logs a key file that it cannot parse, with the key in it: so write the file with this command.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -40,9 +40,9 @@ enum WebhookCommand {
 /// Sign a Stripe event and send it to an endpoint, as Stripe does.
 ///
 /// The event is created from the options, or read from a file. It only says whose state changed: the gateway
-/// then reads the truth from Stripe, so name a customer and a subscription that exist there. Whatever else
-/// the event says changes no plan. The secret is read from the environment variable STRIPE_WEBHOOK_SECRET; if
-/// there are several, separated by commas, the first one signs.
+/// then reads the current state from Stripe, so name a customer and a subscription that exist there. Nothing
+/// else in the event changes a plan. The secret is read from the environment variable STRIPE_WEBHOOK_SECRET;
+/// if there are several, separated by commas, the first one signs.
 #[derive(Debug, Args)]
 #[command(
     group = ArgGroup::new("what").required(true),
