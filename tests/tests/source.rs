@@ -68,6 +68,14 @@ fn every_file_starts_with_its_purpose() {
     assert!(without.is_empty(), "files that do not begin with //!:\n{}", without.join("\n"));
 }
 
+/// CONTRIBUTING.md states the maximum.
+#[test]
+fn no_file_has_more_than_500_lines() {
+    let long: Vec<_> =
+        files().filter(|file| text(file).lines().count() > 500).map(|file| shown(&file)).collect();
+    assert!(long.is_empty(), "{long:?}");
+}
+
 #[test]
 fn no_module_has_a_path_attribute() {
     let moved: Vec<_> = files().filter(|file| has_path_attribute(file)).map(|file| shown(&file)).collect();

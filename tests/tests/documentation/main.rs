@@ -9,6 +9,7 @@ mod code;
 mod codes;
 mod command;
 mod envoy;
+mod figures;
 mod frontend;
 mod links;
 mod logs;
