@@ -10,4 +10,5 @@ pub mod install;
 pub mod playground;
 pub mod processes;
 pub mod queries;
+pub mod waiting;
 pub mod windows;

@@ -1,14 +1,11 @@
 //! HTTP/1.1 written byte by byte: requests that no well-behaved client would send.
 
+use crate::waiting::WAIT_MAX;
 use serde_json::Value;
 use std::net::SocketAddr;
-use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::net::tcp::OwnedReadHalf;
-
-/// The time for which a test waits for a response before it fails.
-const WAIT_MAX: Duration = Duration::from_secs(60);
 
 /// A response as received.
 #[derive(Debug, Clone, PartialEq, Eq)]

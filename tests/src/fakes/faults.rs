@@ -10,9 +10,7 @@ use tokio::sync::{Semaphore, watch};
 use tollgate_fixtures::Random;
 
 use crate::fakes::server::{FakeResponse, Request};
-
-/// The time for which a test waits at a [`HoldPoint`] before it fails.
-const WAIT_MAX: Duration = Duration::from_secs(20);
+use crate::waiting::WAIT_MAX;
 
 /// A condition on requests. Every part that is set must hold.
 #[derive(Clone, Debug, Default)]
@@ -155,7 +153,7 @@ impl HoldPoint {
     /// Waits until `arrived` requests or responses, counted from the start, have reached this point.
     ///
     /// # Panics
-    /// If they have not after 20 seconds.
+    /// If they have not in [`WAIT_MAX`].
     pub async fn wait_for(&self, arrived: usize) {
         let mut arrivals = self.arrivals.subscribe();
         let waiting = arrivals.wait_for(|now| *now >= arrived);

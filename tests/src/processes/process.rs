@@ -1,16 +1,11 @@
 //! A third-party program that runs beside a test: its output goes to a file, and it is killed when dropped.
 
 use crate::install::workspace::print_error_line;
+use crate::waiting::until;
 use std::fs::{self, File};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 use tempfile::TempDir;
-
-/// The deadline of every wait. Generous, since machines that run tests are busy.
-const DEADLINE: Duration = Duration::from_secs(60);
-/// The time between two checks of an awaited condition.
-const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// A running program. Dropping it kills it; if the test is failing, its output is shown.
 #[derive(Debug)]
@@ -42,17 +37,16 @@ impl Process {
     /// # Panics
     /// If the program ends first, or is not ready in time.
     pub async fn ready<T>(&mut self, mut readiness: impl AsyncFnMut(&str) -> Option<T>) -> T {
-        let deadline = Instant::now() + DEADLINE;
-        loop {
-            if let Some(found) = readiness(&self.log()).await {
-                return found;
-            }
-            if let Ok(Some(status)) = self.child.try_wait() {
+        until(format!("{} that is ready", self.name), async || {
+            let found = readiness(&self.log()).await;
+            if found.is_none()
+                && let Ok(Some(status)) = self.child.try_wait()
+            {
                 panic!("{} ended with {status} instead of being ready", self.name);
             }
-            assert!(Instant::now() < deadline, "{} is not ready after {DEADLINE:?}", self.name);
-            tokio::time::sleep(POLL_INTERVAL).await;
-        }
+            found
+        })
+        .await
     }
 
     /// Returns the process ID.

@@ -4,6 +4,7 @@ use crate::install::{debian, workspace};
 use crate::processes::ports;
 use crate::processes::process::Process;
 use crate::queries::RULES;
+use crate::waiting::WAIT_MAX;
 use serde_json::{Value, json};
 use std::fs;
 use std::net::SocketAddr;
@@ -13,8 +14,8 @@ use tempfile::TempDir;
 
 /// What `apt-get install` gets. The recommended packages observe the machine itself.
 const PACKAGE: &str = "--no-install-recommends prometheus";
-/// The deadline for a series to appear. Prometheus scrapes once a second.
-const DEADLINE: Duration = Duration::from_secs(60);
+/// The time between two scrapes, which is also the maximum duration of one.
+const SCRAPE_INTERVAL: &str = "3s";
 /// The time between two looks for it.
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
@@ -59,7 +60,7 @@ impl Prometheus {
 
     /// Waits until there is a series for each selector, and returns the selectors for which there is none.
     pub async fn without_series(&self, selectors: Vec<String>) -> Vec<String> {
-        let deadline = Instant::now() + DEADLINE;
+        let deadline = Instant::now() + WAIT_MAX;
         let mut missing = selectors;
         loop {
             let mut still_missing = Vec::new();
@@ -104,7 +105,7 @@ fn scraping(file: &str, target: SocketAddr) -> Value {
         serde_norway::from_str(&workspace::text(file)).unwrap_or_else(|e| panic!("{file}: {e}"));
     assert_eq!(config["rule_files"], json!(["tollgate.rules.yaml"]));
     config["rule_files"] = json!([workspace::file(RULES)]);
-    config["global"] = json!({"scrape_interval": "1s"});
+    config["global"] = json!({"scrape_interval": SCRAPE_INTERVAL});
     for job in config["scrape_configs"].as_array_mut().expect("jobs") {
         let job = job.as_object_mut().expect("a job");
         job.remove("kubernetes_sd_configs").expect("pods");

@@ -6,16 +6,13 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
-use std::time::{Duration, Instant};
 use tollgate_tests::fakes::clerk::keys::KeyPair;
 use tollgate_tests::fakes::clerk::{FakeClerk, User};
 use tollgate_tests::fakes::upstream::Backend;
 use tollgate_tests::install::command;
 use tollgate_tests::install::modules::Modules;
 use tollgate_tests::processes::envoy::{program, serving};
-
-/// The maximum time until Envoy serves.
-const DEADLINE: Duration = Duration::from_secs(60);
+use tollgate_tests::waiting::until;
 
 /// The origin of the application.
 const AUTHORIZED_PARTY: &str = "https://app.shop.example";
@@ -148,18 +145,17 @@ async fn envoy_starts_from_the_folder_and_guards_the_service() {
     let mut envoy = tokio::process::Command::new("sh");
     envoy.args(["-c", &start]).current_dir(&folder).stdin(Stdio::null()).kill_on_drop(true);
     envoy.stdout(log.try_clone().expect("a log")).stderr(log);
-    let _running = envoy.spawn().expect("it starts");
+    let mut running = envoy.spawn().expect("it starts");
 
     let client = reqwest::Client::builder().no_proxy().build().expect("a client");
-    let deadline = Instant::now() + DEADLINE;
-    let listener = loop {
-        if let Some((_, listener)) = serving(&admin, &client).await {
-            break listener;
-        }
+    let (_, listener) = until("Envoy that serves", async || {
+        let found = serving(&admin, &client).await;
+        let has_ended = running.try_wait().expect("a process").is_some();
         let log = || fs::read_to_string(folder.join("log")).unwrap_or_default();
-        assert!(Instant::now() < deadline, "Envoy does not serve:\n{}", log());
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    };
+        assert!(found.is_some() || !has_ended, "Envoy has ended:\n{}", log());
+        found
+    })
+    .await;
     let url = format!("http://{listener}/anything");
     let refused = client.get(&url).send().await.expect("a response");
     assert_eq!(refused.status(), 401);

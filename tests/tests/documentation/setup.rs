@@ -9,7 +9,6 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tollgate_tests::fakes::clerk::keys::KeyPair;
 use tollgate_tests::fakes::clerk::{FakeClerk, User};
@@ -21,12 +20,11 @@ use tollgate_tests::install::modules::Modules;
 use tollgate_tests::install::{command, release, workspace};
 use tollgate_tests::processes::envoy::{EXAMPLE_CLERK_WEBHOOK_SECRET, Standalone, program, serving};
 use tollgate_tests::processes::gateway::{WEBHOOK_PATH, WEBHOOK_SECRET};
+use tollgate_tests::waiting::until;
 
 const HEADING: &str = "Run it";
 /// The shipped listener's address in the README's commands.
 const SERVICE: &str = "http://127.0.0.1:8080";
-/// Maximum time until Envoy serves.
-const DEADLINE: Duration = Duration::from_secs(60);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_readmes_commands_set_up_a_working_gate() {
@@ -212,17 +210,16 @@ impl SetupDir {
         let shell = bash.process_group(0).stdout(file()).stderr(file()).spawn().expect("bash");
         let mut running = Running { shell, listener: SocketAddr::from(([127, 0, 0, 1], 0)) };
         let client = reqwest::Client::builder().no_proxy().build().expect("a client");
-        let deadline = Instant::now() + DEADLINE;
-        loop {
-            if let Some((_, listener)) = serving(&self.path("admin"), &client).await {
-                running.listener = listener;
-                return running;
-            }
-            let ended = running.shell.try_wait().expect("a shell").is_some();
+        let (_, listener) = until("Envoy that serves", async || {
+            let found = serving(&self.path("admin"), &client).await;
+            let has_ended = running.shell.try_wait().expect("a shell").is_some();
             let output = || fs::read_to_string(&log).unwrap_or_default();
-            assert!(!ended && Instant::now() < deadline, "Envoy does not serve:\n{}", output());
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+            assert!(found.is_some() || !has_ended, "Envoy has ended:\n{}", output());
+            found
+        })
+        .await;
+        running.listener = listener;
+        running
     }
 }
 

@@ -11,12 +11,11 @@ use tollgate_tests::fakes::faults::{Fault, HoldPoint, Matcher, any, on};
 use tollgate_tests::fakes::server::unix_now;
 use tollgate_tests::processes::envoy::Stats;
 use tollgate_tests::processes::gateway::Gateway;
+use tollgate_tests::waiting;
 
 /// Each worker thread fetches at most once in this time.
 const FETCH_EVERY: Duration = Duration::from_secs(5);
 const WORKERS: u32 = 2;
-/// The maximum time to wait for the effect of a fetch. It is long because machines that run tests are busy.
-const DEADLINE: Duration = Duration::from_secs(60);
 
 fn jwks() -> Matcher {
     on("GET", "/.well-known/jwks.json")
@@ -67,20 +66,12 @@ fn status_and_code(response: &WireResponse) -> (u16, String) {
 /// Sends requests until both workers respond with this status and code. `token` creates the token of each
 /// request.
 async fn until(gateway: &Gateway, what: &str, token: impl Fn() -> String, status: u16, code: &str) {
-    let deadline = Instant::now() + DEADLINE;
     let wanted = (status, code.to_owned());
-    loop {
+    waiting::until(what, async || {
         let responses = everywhere(gateway, &token()).await;
-        if responses.iter().all(|response| status_and_code(response) == wanted) {
-            return;
-        }
-        assert!(
-            Instant::now() < deadline,
-            "no {what} after {DEADLINE:?}: {:?}",
-            status_and_code(&responses[0])
-        );
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+        responses.iter().all(|response| status_and_code(response) == wanted).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -143,11 +134,11 @@ async fn new_keys_are_found_unknown_ones_cost_little_and_removed_ones_end() {
     gateway.clerk.set_keys(&[KeyPair::second()]);
     // An unknown `kid` makes each worker fetch again, as the next rotation would.
     let before = gateway.clerk.log().count(&jwks());
-    let deadline = Instant::now() + DEADLINE;
-    while gateway.clerk.log().count(&jwks()) < before + WORKERS as usize {
+    waiting::until("another fetch of each worker", async || {
         everywhere(&gateway, &with_unknown_key(&gateway)).await;
-        assert!(Instant::now() < deadline, "the set is not fetched again");
-    }
+        (gateway.clerk.log().count(&jwks()) >= before + WORKERS as usize).then_some(())
+    })
+    .await;
     until(&gateway, "the end of the dropped key, also in the caches", || old.clone(), 401, "unknown_key")
         .await;
     until(&gateway, "the remaining key", || fresh(&gateway, KeyPair::second()), 200, "").await;
@@ -166,15 +157,14 @@ async fn while_a_refresh_fails_the_old_keys_remain_valid() {
         gateway.clerk.faults().clear();
         gateway.clerk.faults().always(jwks(), fault);
         let before = failed_fetches(&gateway).await;
-        let deadline = Instant::now() + DEADLINE;
-        while failed_fetches(&gateway).await == before {
+        waiting::until(format!("fetch that fails with {name}"), async || {
             let request = gateway.get("/me").bearer_auth(with_unknown_key(&gateway));
             let response = request.send().await.expect("a response");
             // A key that cannot be looked up is not called unknown.
             assert!(matches!(response.status().as_u16(), 401 | 503), "{name}: {response:?}");
-            assert!(Instant::now() < deadline, "{name}: the set is not fetched again");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+            (failed_fetches(&gateway).await > before).then_some(())
+        })
+        .await;
         for response in everywhere(&gateway, &fresh(&gateway, KeyPair::first())).await {
             assert_eq!(response.status, 200, "{name}");
         }

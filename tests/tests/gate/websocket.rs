@@ -5,16 +5,15 @@ use serde_json::json;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tollgate_tests::client::wire::{WireResponse, exchange, request};
 use tollgate_tests::fakes::server::unix_now;
 use tollgate_tests::processes::gateway::Gateway;
+use tollgate_tests::waiting::WAIT_MAX;
 use tollgate_tests::windows::within_one_window;
 
 const DAY_S: i64 = 86400;
-const DEADLINE: Duration = Duration::from_secs(20);
 /// The example of RFC 6455 §1.3.
 const OPENING: &str = "upgrade: websocket\r\nsec-websocket-version: 13\r\n\
                        sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
@@ -80,7 +79,7 @@ async fn open(gateway: &Gateway, credential: &str) -> (TcpStream, String) {
         "GET /ask HTTP/1.1\r\nhost: gateway.test\r\nconnection: Upgrade\r\n{OPENING}{credential}\r\n\r\n"
     );
     socket.write_all(request.as_bytes()).await.expect("Envoy reads");
-    let head = tokio::time::timeout(DEADLINE, head(&mut socket)).await.expect("a response in time");
+    let head = tokio::time::timeout(WAIT_MAX, head(&mut socket)).await.expect("a response in time");
     assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
     (socket, head)
 }
@@ -89,7 +88,7 @@ async fn open(gateway: &Gateway, credential: &str) -> (TcpStream, String) {
 async fn echoed(socket: &mut TcpStream, sent: &[u8]) {
     socket.write_all(sent).await.expect("Envoy reads");
     let mut back = vec![0; sent.len()];
-    tokio::time::timeout(DEADLINE, socket.read_exact(&mut back)).await.expect("in time").expect("an echo");
+    tokio::time::timeout(WAIT_MAX, socket.read_exact(&mut back)).await.expect("in time").expect("an echo");
     assert_eq!(back, sent);
 }
 

@@ -1,16 +1,14 @@
 //! VMs that crash while requests are in progress: each is replaced, and counters keep their values.
 
-use std::time::{Duration, Instant};
 use tollgate_tests::client::wire::{WireResponse, exchange, request};
 use tollgate_tests::fakes::server::unix_now;
 use tollgate_tests::install::modules::Modules;
 use tollgate_tests::processes::crash_switch::{FIELDS_MAX, installed};
 use tollgate_tests::processes::gateway::Gateway;
+use tollgate_tests::waiting::until;
 
 /// The number of times that each filter's VMs are killed.
 const TIMES: usize = 3;
-/// Envoy waits a second before it creates a new VM, and this machine may be busy.
-const RECOVERY_MAX: Duration = Duration::from_secs(30);
 
 /// Returns a request that crashes the VM of the worker that handles it.
 fn crashing() -> Vec<u8> {
@@ -66,15 +64,11 @@ async fn crash_repeatedly(gateway: &Gateway, filter: &str) {
     );
 }
 
-/// Returns the response once Envoy no longer waits for a VM.
+/// Returns the response once Envoy no longer waits for a VM: it waits a second before it creates a new one.
 async fn settled(gateway: &Gateway, bytes: &[u8]) -> WireResponse {
-    let deadline = Instant::now() + RECOVERY_MAX;
-    loop {
+    until("VM that was started", async || {
         let response = exchange(gateway.envoy.address(), bytes).await;
-        match response {
-            Some(response) if response.status != 503 => return response,
-            _ => assert!(Instant::now() < deadline, "no VM was started: {response:?}"),
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+        response.filter(|response| response.status != 503)
+    })
+    .await
 }

@@ -4,6 +4,7 @@ use crate::clerk_corpus::{DELETED, SUBSCRIBER};
 use crate::corpus::{self, CorpusRequest, USERS};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::time::Instant;
 use tollgate_tests::client::wire::{WireResponse, exchange};
 use tollgate_tests::fakes::clerk::User;
 use tollgate_tests::fakes::clerk::billing::{BillingPlan, INSTANCE};
@@ -11,13 +12,12 @@ use tollgate_tests::fakes::server::unix_now;
 use tollgate_tests::fakes::stripe::model::{Customer, Price, Subscription};
 use tollgate_tests::processes::envoy::{Envoy, Standalone};
 use tollgate_tests::processes::gateway::Gateway;
+use tollgate_tests::waiting::{POLL_INTERVAL, WAIT_MAX};
 
 /// The size of the corpus that is promised in `docs/native.md`.
 const REQUESTS_MIN: usize = 300;
 /// Header fields that Envoy sets from its clock.
 const OF_THE_CLOCK: [&str; 2] = ["date", "x-envoy-upstream-service-time"];
-/// The delay after which the log and the counters must be complete.
-const POLLS_MAX: usize = 100;
 
 /// Starts a gateway of a build with the users and prices of the corpus.
 async fn start(shipped: Standalone) -> Gateway {
@@ -159,12 +159,13 @@ async fn both_builds_answer_the_corpus_alike() {
     assert_eq!(wasm.backend.received().await, native.backend.received().await, "what the upstream got");
     assert_eq!(log_lines(&wasm.envoy), log_lines(&native.envoy));
     // Workers add counters up, and Envoy merges histograms from time to time.
-    for poll in 0.. {
+    let deadline = Instant::now() + WAIT_MAX;
+    loop {
         let (of_wasm, of_native) = (metrics(&wasm.envoy).await, metrics(&native.envoy).await);
         if of_wasm == of_native {
             break;
         }
-        assert!(poll < POLLS_MAX, "Wasm: {of_wasm:#?}\nnative: {of_native:#?}");
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        assert!(Instant::now() < deadline, "Wasm: {of_wasm:#?}\nnative: {of_native:#?}");
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
 }

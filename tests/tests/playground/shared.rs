@@ -3,12 +3,9 @@
 use reqwest::{Client, Method, RequestBuilder, Response, redirect};
 use serde_json::{Value, json};
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tollgate_tests::playground::Playground;
-
-/// The time for which a test waits for an event. Clerk alone is down for ten seconds.
-const WAIT_MAX: Duration = Duration::from_secs(60);
+use tollgate_tests::waiting::{self, WAIT_MAX};
 
 /// The people who can sign in.
 pub const ADA: (&str, Option<&str>) = ("user_ada", None);
@@ -73,15 +70,10 @@ impl Visitor {
 
     /// Asks again and again, each time with a new token, until the status is as wanted.
     pub async fn ask_until(&self, person: (&str, Option<&str>), is_wanted: impl Fn(u16) -> bool) -> Response {
-        let deadline = Instant::now() + WAIT_MAX;
-        loop {
-            let response = self.ask(person).await;
-            if is_wanted(response.status().as_u16()) {
-                return response;
-            }
-            assert!(Instant::now() < deadline, "still {} after {WAIT_MAX:?}", response.status());
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
+        waiting::until("such a response", async || {
+            Some(self.ask(person).await).filter(|response| is_wanted(response.status().as_u16()))
+        })
+        .await
     }
 
     /// Opens a checkout and pays on its page. Returns where the browser is sent to.

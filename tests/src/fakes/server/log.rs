@@ -1,15 +1,13 @@
 //! Every request that a fake received, in order, and its outcome.
 
 use std::sync::Mutex;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::sync::watch;
 
 use super::Request;
 use crate::fakes::faults::Matcher;
-
-/// The time for which [`RequestLog::wait_for`] waits before it fails the test.
-const WAIT_MAX: Duration = Duration::from_secs(20);
+use crate::waiting::WAIT_MAX;
 
 /// A request and its outcome.
 #[derive(Clone, Debug)]
@@ -71,7 +69,7 @@ impl RequestLog {
     /// Waits until `count` requests that match have arrived.
     ///
     /// # Panics
-    /// If they have not after 20 seconds.
+    /// If they have not in [`WAIT_MAX`].
     pub async fn wait_for(&self, count: usize, matcher: &Matcher) {
         self.wait(|log| log.count(matcher) >= count, &format!("{count} requests {matcher:?}")).await;
     }
@@ -79,7 +77,7 @@ impl RequestLog {
     /// Waits until `count` requests that match have their responses.
     ///
     /// # Panics
-    /// If they were not after 20 seconds.
+    /// If they were not in [`WAIT_MAX`].
     pub async fn wait_for_responses(&self, count: usize, matcher: &Matcher) {
         let answered = |log: &Self| log.matching(matcher).iter().filter(|e| e.answered.is_some()).count();
         self.wait(|log| answered(log) >= count, &format!("{count} answers {matcher:?}")).await;
@@ -89,7 +87,7 @@ impl RequestLog {
     /// the response.
     ///
     /// # Panics
-    /// If they were not after 20 seconds.
+    /// If they were not in [`WAIT_MAX`].
     pub async fn wait_for_carried_out(&self, count: usize, matcher: &Matcher) {
         let carried_out =
             |log: &Self| log.matching(matcher).iter().filter(|e| e.carried_out.is_some()).count();

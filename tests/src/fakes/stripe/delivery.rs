@@ -13,11 +13,10 @@ use super::FakeStripe;
 use super::delivery_attempt::{DeliveryAttempt, DeliveryReason, EventSender};
 use super::events::Event;
 use super::service::Stripe;
+use crate::waiting::WAIT_MAX;
 
 /// The time between a failed attempt and the next one, unless a test sets another.
 const RETRY: Duration = Duration::from_millis(20);
-/// The time for which [`EventDelivery::finish`] waits before it fails the test.
-const WAIT_MAX: Duration = Duration::from_secs(60);
 
 /// In which order events are delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,7 +111,7 @@ impl EventDelivery {
     /// Waits until all events so far were delivered.
     ///
     /// # Panics
-    /// If they were not after a minute.
+    /// If they were not in [`WAIT_MAX`].
     pub async fn finish(&self) {
         let created = *self.events.borrow();
         let mut progress = self.progress.clone();

@@ -6,15 +6,12 @@ mod page;
 pub use page::WebPage;
 
 use crate::install::debian;
+use crate::waiting::WAIT_MAX;
 use devtools::DevTools;
 use serde_json::json;
 use std::process::Stdio;
 use std::sync::Arc;
-use std::time::Duration;
 use tempfile::TempDir;
-
-/// The maximum duration of a wait. It is long because a browser starts slowly on a busy machine.
-const DEADLINE: Duration = Duration::from_secs(120);
 
 /// The arguments of each start. The browser connects only to the page's own servers.
 const ARGUMENTS: [&str; 12] = [
@@ -65,7 +62,7 @@ impl Browser {
         let (input, output) = pipes.unwrap_or_else(|| panic!("{chromium:?} has no pipes"));
         let devtools = DevTools::connect(input, output);
         let version =
-            tokio::time::timeout(DEADLINE, devtools.send(None, "Browser.getVersion", json!({}))).await;
+            tokio::time::timeout(WAIT_MAX, devtools.send(None, "Browser.getVersion", json!({}))).await;
         assert!(matches!(version, Ok(Ok(_))), "`{chromium:?}` does not respond: {version:?}");
         Browser { process: Arc::new(BrowserProcess { devtools, _chromium: started, _profile: profile }) }
     }

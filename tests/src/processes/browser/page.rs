@@ -1,6 +1,7 @@
 //! A page in a tab of the browser.
 
-use super::{BrowserProcess, DEADLINE};
+use super::BrowserProcess;
+use crate::waiting::WAIT_MAX;
 use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::Arc;
@@ -62,7 +63,7 @@ impl WebPage {
     /// # Panics
     /// If it finds nothing in time, with the text of the page.
     pub async fn until<T>(&self, what: &str, look: impl AsyncFn() -> Option<T>) -> T {
-        let deadline = Instant::now() + DEADLINE;
+        let deadline = Instant::now() + WAIT_MAX;
         let mut events = self.process.devtools.events.clone();
         loop {
             events.mark_unchanged();
@@ -72,7 +73,7 @@ impl WebPage {
             if !matches!(timeout_at(deadline, events.changed()).await, Ok(Ok(()))) {
                 let text = self.evaluate("document.body.innerText").await.unwrap_or_else(Value::from);
                 panic!(
-                    "not seen after {DEADLINE:?}: {what}\nthe page:\n{}",
+                    "not seen after {WAIT_MAX:?}: {what}\nthe page:\n{}",
                     text.as_str().unwrap_or_default()
                 );
             }

@@ -1,7 +1,6 @@
 //! Everything that Envoy writes, counts, or shows: for tests of what must not be there.
 
 use super::Envoy;
-use std::time::Duration;
 
 /// The pages of the admin interface.
 const PAGES: [&str; 9] = [
@@ -26,7 +25,7 @@ impl Output {
     /// # Panics
     /// If the marker does not come, or a page cannot be read.
     pub async fn read(envoy: &Envoy, marker: &str) -> Output {
-        let mut texts = vec![("the access log".to_owned(), access_log(envoy, marker).await)];
+        let mut texts = vec![("the access log".to_owned(), envoy.access_log_with(marker).await)];
         texts.push(("the log".to_owned(), envoy.log()));
         for path in PAGES {
             texts.push((path.to_owned(), page(envoy, path).await));
@@ -67,15 +66,4 @@ async fn page(envoy: &Envoy, path: &str) -> String {
     let response = client.get(envoy.admin_url(path)).send().await.expect("a response");
     assert_eq!(response.status(), 200, "{path}");
     response.text().await.expect("text")
-}
-
-async fn access_log(envoy: &Envoy, marker: &str) -> String {
-    for _ in 0..300 {
-        let log = envoy.access_log();
-        if log.contains(marker) {
-            return log;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    panic!("no {marker:?} in the access log");
 }

@@ -3,6 +3,7 @@
 use super::launch::Launch;
 use super::stats::Stats;
 use crate::install::workspace::print_error_line;
+use crate::waiting::{POLL_INTERVAL, WAIT_MAX, until};
 use serde_json::Value;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -10,12 +11,8 @@ use std::process::{Child, ExitStatus};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// The deadline of every wait. Generous, since machines that run tests are busy.
-const DEADLINE: Duration = Duration::from_secs(60);
-/// The time between two checks of an awaited condition.
-const POLL_INTERVAL: Duration = Duration::from_millis(20);
-/// The timeout of a request to the admin interface.
-const ADMIN_TIMEOUT: Duration = Duration::from_secs(10);
+/// The timeout of a request to the admin interface, which does not respond while Envoy compiles a module.
+const ADMIN_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A running Envoy. Dropping it kills it; if the test is failing, the end of its log is shown.
 #[derive(Debug)]
@@ -46,8 +43,8 @@ impl Envoy {
 
     pub(super) async fn validate(launch: Arc<Launch>) -> Validation {
         let mut command = tokio::process::Command::from(launch.command("validate"));
-        let output = tokio::time::timeout(DEADLINE, command.kill_on_drop(true).output()).await;
-        let output = output.unwrap_or_else(|_| panic!("`{command:?}` has not ended after {DEADLINE:?}"));
+        let output = tokio::time::timeout(WAIT_MAX, command.kill_on_drop(true).output()).await;
+        let output = output.unwrap_or_else(|_| panic!("`{command:?}` has not ended after {WAIT_MAX:?}"));
         let output = output.unwrap_or_else(|e| panic!("cannot start {command:?}: {e}"));
         Validation {
             accepted: output.status.success(),
@@ -117,27 +114,23 @@ impl Envoy {
 
     /// Waits until the stats meet a condition, and returns them. `what` describes the condition.
     pub async fn stats_until(&self, what: &str, wanted: impl Fn(&Stats) -> bool) -> Stats {
-        let deadline = Instant::now() + DEADLINE;
-        loop {
-            let stats = self.stats().await;
-            if wanted(&stats) {
-                return stats;
-            }
-            assert!(Instant::now() < deadline, "no {what} after {DEADLINE:?}");
-            tokio::time::sleep(POLL_INTERVAL).await;
-        }
+        until(what, async || Some(self.stats().await).filter(&wanted)).await
     }
 
     /// Waits until a line of the log contains `text`, and returns the first such line.
     pub async fn log_line_with(&self, text: &str) -> String {
-        let deadline = Instant::now() + DEADLINE;
-        loop {
-            if let Some(line) = self.log().lines().find(|line| line.contains(text)) {
-                return line.to_owned();
-            }
-            assert!(Instant::now() < deadline, "no log line with {text:?} after {DEADLINE:?}");
-            tokio::time::sleep(POLL_INTERVAL).await;
-        }
+        until(format!("log line with {text:?}"), async || {
+            self.log().lines().find(|line| line.contains(text)).map(str::to_owned)
+        })
+        .await
+    }
+
+    /// Waits until a line of the access log contains `text`, and returns the access log.
+    pub async fn access_log_with(&self, text: &str) -> String {
+        until(format!("line with {text:?} in the access log"), async || {
+            Some(self.access_log()).filter(|log| log.contains(text))
+        })
+        .await
     }
 
     /// Replaces the API key in a secret file by a rename while Envoy runs, as an operator does. Envoy reads
@@ -195,7 +188,7 @@ impl EnvoyProcess {
     }
 
     async fn outcome(&mut self, client: &reqwest::Client) -> StartOutcome {
-        let deadline = Instant::now() + DEADLINE;
+        let deadline = Instant::now() + WAIT_MAX;
         loop {
             match self.child.try_wait() {
                 Ok(Some(status)) => return StartOutcome::Ended(status),
@@ -205,7 +198,7 @@ impl EnvoyProcess {
             if let Some((admin, listener)) = serving(&self.launch.admin_file(), client).await {
                 return StartOutcome::Serving { admin, listener };
             }
-            assert!(Instant::now() < deadline, "Envoy neither serves nor ends after {DEADLINE:?}");
+            assert!(Instant::now() < deadline, "Envoy neither serves nor ends after {WAIT_MAX:?}");
             tokio::time::sleep(POLL_INTERVAL).await;
         }
     }
