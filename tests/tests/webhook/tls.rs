@@ -9,6 +9,7 @@ use tollgate_tests::fakes::server::unix_now;
 use tollgate_tests::fakes::upstream::{Backend, Certificate};
 use tollgate_tests::processes::envoy::Standalone;
 use tollgate_tests::processes::gateway::Gateway;
+use tollgate_tests::processes::ports;
 
 /// The guard without which Envoy 1.38.1 and later do not tell filters why a connection failed.
 const GUARD: &str = "envoy.reloadable_features.hide_transport_failure_reason_in_response_body";
@@ -39,7 +40,7 @@ async fn detail_of_failure(
 #[tokio::test]
 async fn the_alarm_tells_a_tls_failure_from_a_server_that_is_down() {
     let gateway = shipped().await;
-    let payer = Payer::about_to_change(&gateway, "tls").await;
+    let payer = Payer::about_to_change(&gateway, "tls_with_reason").await;
     let for_another_name = Certificate::for_names(&["api.example.com"]);
     let untrusted = Certificate::for_names(&["api.stripe.com", "api.clerk.com"]);
     let impostor = Backend::start_with_tls(&for_another_name).await;
@@ -57,8 +58,7 @@ async fn the_alarm_tells_a_tls_failure_from_a_server_that_is_down() {
             let detail = detail_of_failure(&gateway, &payer, |shipped| with_reasons(edit(shipped))).await;
             assert!(detail.contains(want), "{cluster}, {what}: {detail}");
         }
-        let nothing_listens = SocketAddr::from(([127, 0, 0, 1], 1));
-        let edit = |shipped: Standalone| with_reasons(shipped.upstream_at(cluster, nothing_listens));
+        let edit = |shipped: Standalone| with_reasons(shipped.upstream_at(cluster, ports::CLOSED));
         let detail = detail_of_failure(&gateway, &payer, edit).await;
         assert!(detail.contains("the connection was refused or reset"), "{cluster}: {detail}");
     }
@@ -67,7 +67,7 @@ async fn the_alarm_tells_a_tls_failure_from_a_server_that_is_down() {
 #[tokio::test]
 async fn without_a_reason_from_envoy_the_alarm_says_where_to_look() {
     let gateway = shipped().await;
-    let payer = Payer::about_to_change(&gateway, "tls").await;
+    let payer = Payer::about_to_change(&gateway, "tls_without_reason").await;
     let certificate = Certificate::for_names(&["api.example.com"]);
     let impostor = Backend::start_with_tls(&certificate).await;
     let edit = |shipped: Standalone| {

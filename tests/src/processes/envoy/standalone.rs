@@ -5,6 +5,7 @@ use super::files::Files;
 use super::process::{Envoy, Validation};
 use crate::install::modules::Modules;
 use crate::install::workspace;
+use crate::processes::ports;
 use serde_json::json;
 use serde_norway::Value;
 use std::collections::BTreeMap;
@@ -20,10 +21,6 @@ pub const FILTERS: [&str; 4] = ["stripe_webhook", "clerk_webhook", "billing", "p
 
 /// A signing secret of Clerk, unless a test sets its own: it is the example of Standard Webhooks.
 pub const EXAMPLE_CLERK_WEBHOOK_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
-
-/// An address at which nothing listens: port 1 of the loopback. Connections that a test has not set up are
-/// refused.
-const UNUSED: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 1);
 
 /// The environment variable that makes the tests use the dynamic module in place of the Wasm modules: set to
 /// any value.
@@ -89,7 +86,7 @@ impl Standalone {
             set_address(socket, SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0));
         }
         for cluster in ["upstream", "stripe_api", "clerk_api"] {
-            standalone = standalone.upstream_at(cluster, UNUSED);
+            standalone = standalone.upstream_at(cluster, ports::CLOSED);
         }
         for secret in ["stripe_api_key", "clerk_secret_key"] {
             standalone = standalone.secret(secret, "sk_test_example");
