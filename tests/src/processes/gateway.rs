@@ -24,7 +24,9 @@ use crate::fakes::stripe::events::Event;
 use crate::fakes::upstream::Backend;
 use crate::install::modules::Modules;
 use crate::processes::envoy::{EXAMPLE_CLERK_WEBHOOK_SECRET, Envoy, FILTERS, Standalone};
+use crate::windows::within_one_window;
 use reqwest::{Client, Method, RequestBuilder, Response};
+use serde_json::json;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
@@ -47,6 +49,13 @@ const BILLING: &str = "billing";
 
 /// The origin of the application in the shipped document: the authorized party of its tokens.
 pub const APPLICATION: &str = "https://app.example.com";
+
+/// The lifetime of the tokens of [`Gateway::session`], in seconds. Those of Clerk live for a minute, which a test may
+/// take on a slow machine.
+const TOKEN_LIFE_S: i64 = 3_600;
+
+/// The length of the windows of the shipped limits, in seconds.
+const DAY_S: i64 = 86_400;
 
 /// The text by which Envoy's log reports a VM that crashed: `Function: proxy_on_request_headers failed:
 /// Uncaught RuntimeError: …`.
@@ -141,6 +150,7 @@ impl Gateway {
         standalone: Standalone,
     ) -> Gateway {
         let envoy = standalone.without_unconfigured_filters().start().await;
+        within_one_window(DAY_S).await;
         // Each request has its own connection, so that requests spread over the workers and no connection
         // outlives the runtime that opened it.
         let client = Client::builder().no_proxy().pool_max_idle_per_host(0).build();
@@ -165,9 +175,10 @@ impl Gateway {
         self.session(user).plan(plan).sign()
     }
 
-    /// Returns a session token for a user, issued now, without metadata and not signed yet.
+    /// Returns a session token for a user, issued now, without metadata and not signed yet. It is valid for an hour.
     pub fn session(&self, user: &str) -> Token {
-        Token::session(user, unix_now()).issuer(self.clerk.issuer())
+        let now = unix_now();
+        Token::session(user, now).issuer(self.clerk.issuer()).claim("exp", json!(now + TOKEN_LIFE_S))
     }
 
     /// Delivers an event to the webhook, signed now with the right secret.

@@ -25,6 +25,9 @@ pub struct CorpusRequest {
     pub bytes: Vec<u8>,
 }
 
+/// The lifetime of the tokens, in seconds: longer than the test takes on any machine.
+const LIFE_S: i64 = 3_600;
+
 /// Returns all requests. The tokens are issued and the events signed at `now` (Unix seconds).
 pub fn requests(issuer: &str, now: i64) -> Vec<CorpusRequest> {
     let mut all = guarded(issuer, now);
@@ -73,7 +76,7 @@ fn guarded(issuer: &str, now: i64) -> Vec<CorpusRequest> {
 
 /// Returns credentials of each kind as header lines.
 fn credentials(issuer: &str, now: i64) -> Vec<(&'static str, Vec<u8>)> {
-    let session = |user: &str| Token::session(user, now).issuer(issuer);
+    let session = |user: &str| Token::session(user, now).issuer(issuer).claim("exp", json!(now + LIFE_S));
     let bearer = |token: String| format!("authorization: Bearer {token}\r\n").into_bytes();
     let pro = session("user_pro").plan("pro");
     let cookie =
@@ -122,7 +125,7 @@ fn billing(issuer: &str, now: i64) -> Vec<CorpusRequest> {
         ("DELETE", "plans", ""),
         ("GET", "unknown", ""),
     ];
-    let buyer = Token::session("user_buyer", now).issuer(issuer).sign();
+    let buyer = Token::session("user_buyer", now).issuer(issuer).claim("exp", json!(now + LIFE_S)).sign();
     let json = "content-type: application/json\r\n";
     let callers = [
         ("nobody's token", json.to_owned()),
