@@ -147,7 +147,8 @@ async fn permitted_requests_never_wait_for_clerk() {
     let stale = gateway.token("user_slow", "free");
     let waiting = tokio::spawn(gateway.get("/reports").bearer_auth(&stale).send());
     silent.wait_for(1).await;
-    for number in 0..50 {
+    // Few, because the call of Clerk ends after eight seconds.
+    for number in 0..10 {
         let other = gateway.token(&format!("user_other{number}"), "pro");
         assert_eq!(get(&gateway, "/reports", &other).await.status(), 200);
     }

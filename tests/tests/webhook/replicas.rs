@@ -21,7 +21,7 @@ async fn retried(gateway: &Gateway, envoy: &Envoy, event: &Event) -> Value {
 async fn a_retry_elsewhere_completes_at_whatever_step_a_gateway_is_killed() {
     let mut gateway = Gateway::start(with_plans).await;
     let other = gateway.replica(with_plans).await;
-    let mut in_progress = Vec::new();
+    let mut prepared = Vec::new();
     for step in Step::ALL {
         // Before and after the request is carried out.
         for hold in [Fault::HoldRequest, Fault::HoldResponse] {
@@ -31,10 +31,15 @@ async fn a_retry_elsewhere_completes_at_whatever_step_a_gateway_is_killed() {
             let payer = Payer::about_to_change(&gateway, &name).await;
             step.faults(&gateway).next(1, step.matcher(&payer), fault);
             let event = gateway.stripe.event("checkout.session.completed", &payer.session);
-            let (address, bytes) = (gateway.envoy.address(), signed_request(&event));
-            let delivery = tokio::spawn(async move { exchange(address, &bytes).await });
-            in_progress.push((name, payer, event, hold_point, delivery));
+            prepared.push((name, payer, event, hold_point));
         }
+    }
+    // All deliveries start together, because each has its response after two seconds.
+    let mut in_progress = Vec::new();
+    for (name, payer, event, hold_point) in prepared {
+        let (address, bytes) = (gateway.envoy.address(), signed_request(&event));
+        let delivery = tokio::spawn(async move { exchange(address, &bytes).await });
+        in_progress.push((name, payer, event, hold_point, delivery));
     }
     for (_, _, _, hold_point, _) in &in_progress {
         hold_point.wait_for(1).await;

@@ -24,8 +24,8 @@ const DELIVERIES: usize = 3;
 /// The numbers of the storm with both sources. Clerk sends several events about one change.
 const SUBJECTS_OF_BOTH: usize = 12;
 const CHANGES_OF_BOTH: usize = 3;
-/// The number of concurrent deliveries.
-const AT_ONCE: usize = 200;
+/// The number of concurrent deliveries. With many more, a busy machine answers none of them in time.
+const AT_ONCE: usize = 60;
 /// The maximum number of retries of a delivery before the test fails.
 const TRIES_MAX: u32 = 100;
 const SEED: u64 = 20_261_121;
