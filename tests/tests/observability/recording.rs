@@ -27,6 +27,12 @@ impl AlertSeries {
             lines.filter(|(series, _)| series.split('{').next().is_some_and(|metric| used.contains(metric)));
         AlertSeries(series.map(|(series, value)| (series.to_owned(), value.to_owned())).collect())
     }
+
+    /// Returns the sum of all series of a metric.
+    pub fn sum(&self, metric: &str) -> f64 {
+        let series = self.0.iter().filter(|(series, _)| series.split('{').next() == Some(metric));
+        series.map(|(_, value)| value.parse::<f64>().expect("a number")).sum()
+    }
 }
 
 /// Causes a defect. Returns the scrapes before and after.

@@ -17,8 +17,8 @@ async fn envoy_gateway_with_the_resources_keeps_the_promises() {
     promises::check(gateway.address(), &site).await;
     check_that_clients_cannot_reach_the_apis(&gateway, &site).await;
     assert!(!gateway.log().contains(" failed: Uncaught "), "a VM has crashed");
-    let (file, log) = ("envoy/envoy-gateway/prometheus.yaml", gateway.log());
-    observed::check(gateway.address(), gateway.admin_address(), &site, file, &log).await;
+    let file = "envoy/envoy-gateway/prometheus.yaml";
+    observed::check(gateway.address(), gateway.admin_address(), &site, file, || gateway.log()).await;
     drop(gateway);
 
     let site = Site::with_impostors().await;

@@ -20,7 +20,7 @@ async fn the_resources_keep_the_promises() {
     assert_eq!(stats.vm_reloads("stripe_webhook"), 0);
     assert!(!envoy.log().contains(" failed: Uncaught "), "a VM has crashed");
     let metrics = envoy.admin_address();
-    observed::check(envoy.address(), metrics, &site, "envoy/istio/prometheus.yaml", &envoy.log()).await;
+    observed::check(envoy.address(), metrics, &site, "envoy/istio/prometheus.yaml", || envoy.log()).await;
 }
 
 #[tokio::test]

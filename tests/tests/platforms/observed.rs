@@ -9,11 +9,19 @@ use tollgate_tests::install::workspace;
 use tollgate_tests::processes::platform::Site;
 use tollgate_tests::processes::prometheus::Prometheus;
 use tollgate_tests::queries::{self, ShippedQuery};
+use tollgate_tests::waiting::until;
 
 /// Checks a gateway that has processed a delivery. `metrics` is the address at which Prometheus scrapes it by
-/// the shipped configuration `file`, and `log` is its log.
-pub async fn check(gateway: SocketAddr, metrics: SocketAddr, site: &Site, file: &str, log: &str) {
-    assert!(log.contains(r#"{"audit":"created""#), "the log has no audit line\n{log}");
+/// the shipped configuration `file`, and `log` returns its log, which another process may write.
+pub async fn check(
+    gateway: SocketAddr,
+    metrics: SocketAddr,
+    site: &Site,
+    file: &str,
+    log: impl Fn() -> String,
+) {
+    let audited = async || log().contains(r#"{"audit":"created""#).then_some(());
+    until("audit line in the log", audited).await;
 
     // Envoy creates the counters of a status with the first response that has it.
     let key_refused = Fault::status(401, &json!({"error": {"type": "invalid_request_error"}}));

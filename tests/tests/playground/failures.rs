@@ -47,13 +47,14 @@ async fn while_clerk_is_down_stripe_has_an_event_to_retry() {
     };
     events.until("delivery", is_done).await;
     assert_eq!(visitor.press("clerk/down").await.0, 200);
+    // An event of the sale may be retried too, if it was still on its way.
     let retried = |delivery: &Value| {
         let attempts = delivery["attempts"].as_array().map(Vec::as_slice).unwrap_or_default();
         let statuses: Vec<_> = attempts.iter().filter_map(|attempt| attempt["status"].as_u64()).collect();
-        statuses.first() == Some(&503) && statuses.last() == Some(&200)
+        let is_retried = statuses.first() == Some(&503) && statuses.last() == Some(&200);
+        is_retried && delivery["type"] == "customer.subscription.updated"
     };
-    let delivery = events.until("delivery", retried).await;
-    assert_eq!(delivery["type"], "customer.subscription.updated", "{delivery}");
+    events.until("delivery", retried).await;
     assert_eq!(visitor.get("/usage", ADA).await.1["plan"], "pro");
 }
 

@@ -1,7 +1,7 @@
 //! Defects of Envoy and of its calls to Stripe and Clerk, each on an Envoy with its own configuration.
 
 use super::{once, twice};
-use crate::recording::Recording;
+use crate::recording::{AlertSeries, Recording};
 use serde_norway::Value;
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -16,6 +16,7 @@ use tollgate_tests::processes::crash_switch::{FIELDS_MAX, installed};
 use tollgate_tests::processes::envoy::{Envoy, Standalone};
 use tollgate_tests::processes::gateway::{Gateway, WEBHOOK_PATH, WEBHOOK_SECRET};
 use tollgate_tests::processes::ports;
+use tollgate_tests::waiting::until;
 
 pub async fn recordings() -> Vec<Recording> {
     let gateway = Gateway::start(without_gate).await;
@@ -62,8 +63,8 @@ fn deliver_at_once(gateway: &Gateway, envoy: &Envoy, times: usize) -> JoinSet<()
 }
 
 async fn unreachable(gateway: &Gateway) -> Recording {
-    let [closed] = ports::free();
-    let envoy = gateway.replica(|shipped| without_gate(shipped).upstream_at("stripe_api", closed)).await;
+    let envoy =
+        gateway.replica(|shipped| without_gate(shipped).upstream_at("stripe_api", ports::CLOSED)).await;
     let scrapes = twice(&envoy, async || deliver_to(gateway, &envoy, 7).await).await;
     Recording::lasting(
         "Stripe refuses connections",
@@ -126,6 +127,8 @@ async fn queue_full(gateway: &Gateway) -> Recording {
 /// Records syncs of more than five seconds.
 async fn slow(gateway: &Gateway) -> Recording {
     const SLOW: Duration = Duration::from_millis(5_200);
+    const TIMES: usize = 3;
+    const SYNCS: &str = "tollgate_webhook_sync_duration_ms_count";
     let envoy = gateway
         .replica(|shipped| {
             let envoy = without_gate(shipped).document(|document| {
@@ -136,9 +139,13 @@ async fn slow(gateway: &Gateway) -> Recording {
         })
         .await;
     let scrapes = twice(&envoy, async || {
-        gateway.stripe.faults().next(3, on("GET", "/v1/subscriptions"), Fault::Delay(SLOW));
-        deliver_at_once(gateway, &envoy, 3).join_all().await;
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        let before = AlertSeries::of(&envoy).await.sum(SYNCS);
+        gateway.stripe.faults().next(TIMES, on("GET", "/v1/subscriptions"), Fault::Delay(SLOW));
+        deliver_at_once(gateway, &envoy, TIMES).join_all().await;
+        until("durations of all syncs", async || {
+            (AlertSeries::of(&envoy).await.sum(SYNCS) >= before + TIMES as f64).then_some(())
+        })
+        .await;
     })
     .await;
     Recording::lasting("Stripe takes seconds", scrapes, &["TollgateSyncSlow"])

@@ -10,6 +10,9 @@ async fn doubled_late_and_forged_webhooks_change_nothing() {
     page.sees("Webhooks", "There is no event yet: buy a plan first.").await;
     visit.sign_in("Bob").await;
     visit.buy_pro().await;
+    // The page shows the plan and the audit line in any order.
+    page.sees("Audit", "created user_bob no plan → pro").await;
+    page.sees("Webhooks", "checkout.session.completed").await;
     let audit = page.text("Audit").await;
 
     let buttons = [
