@@ -11,10 +11,8 @@ use std::process::Command;
 /// # Panics
 /// If it is missing and cannot be installed, with the command that installs it.
 pub fn program(name: &str, package: &str) -> PathBuf {
-    if let Some(program) = on_path(name) {
-        return program;
-    }
-    // One installation at a time, of any program: apt-get itself fails if another one runs.
+    // One installation at a time, of any program: apt-get itself fails if another one runs. And a program may be on the
+    // PATH before its libraries are, until its installation has ended.
     let lock = File::create(workspace::target_dir().join("debian.lock")).expect("a file below target/");
     lock.lock().expect("a lock on it");
     if let Some(program) = on_path(name) {

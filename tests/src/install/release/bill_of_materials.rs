@@ -75,6 +75,8 @@ fn described((name, version): &CrateId, component: &Component, sha256: &str) -> 
 /// Returns the crates that are compiled into a package, each with its license.
 fn compiled_crates(package: &str, target: Option<&str>) -> Vec<(CrateId, String)> {
     let mut cargo = inner_cargo();
+    // Also if a variable asks for colors.
+    cargo.args(["--color", "never"]);
     cargo.args(["tree", "--locked", "--edges", "normal", "--prefix", "none", "--package", package]);
     cargo.args(["--format", "{p}|{l}"]);
     cargo.args(target.into_iter().flat_map(|target| ["--target", target]));
