@@ -290,18 +290,23 @@ async fn the_portal_opens_only_for_the_users_own_customer() {
     assert_eq!(refusal(&bob.post("portal", json!({"flow": "cancel"})).await), (404, "no_subscription"));
 }
 
-#[tokio::test]
-async fn a_subscription_that_only_a_client_reference_id_links_cannot_be_changed() {
-    let Shop { gateway, .. } = Shop::start().await;
+/// Stores a subscription of another customer that only a `client_reference_id` links to Bob, and returns Bob.
+fn linked_to_another_payer<'a>(gateway: &'a Gateway, price: &str) -> Client<'a> {
     gateway.stripe.put(Customer::new("cus_payer"));
     let noted = Subscription::new("sub_link", "cus_payer")
-        .item("price_123")
+        .item(price)
         .metadata("tollgate_owner", "user_bob")
         .metadata("tollgate_owner_from", "client_reference_id");
     gateway.stripe.put(noted);
     let private = json!({"stripe_customers": {"cus_payer": true}});
     gateway.clerk.put_user(User::new("user_bob").private_metadata(private));
-    let bob = Client::with_token(&gateway, gateway.token("user_bob", "free"));
+    Client::with_token(gateway, gateway.token("user_bob", "free"))
+}
+
+#[tokio::test]
+async fn a_subscription_that_only_a_client_reference_id_links_cannot_be_changed() {
+    let Shop { gateway, .. } = Shop::start().await;
+    let bob = linked_to_another_payer(&gateway, "price_123");
     for path in ["cancel", "resume"] {
         assert_eq!(refusal(&bob.post(path, json!({})).await), (404, "no_subscription"), "{path}");
     }
@@ -314,15 +319,7 @@ async fn a_subscription_that_only_a_client_reference_id_links_cannot_be_changed(
 #[tokio::test]
 async fn a_plan_that_another_payer_gave_is_not_offered_for_sale() {
     let Shop { gateway, .. } = Shop::start().await;
-    gateway.stripe.put(Customer::new("cus_payer"));
-    let noted = Subscription::new("sub_link", "cus_payer")
-        .item("price_ent")
-        .metadata("tollgate_owner", "user_bob")
-        .metadata("tollgate_owner_from", "client_reference_id");
-    gateway.stripe.put(noted);
-    let private = json!({"stripe_customers": {"cus_payer": true}});
-    gateway.clerk.put_user(User::new("user_bob").private_metadata(private));
-    let bob = Client::with_token(&gateway, gateway.token("user_bob", "free"));
+    let bob = linked_to_another_payer(&gateway, "price_ent");
     let shown = bob.get("subscription").await.1;
     assert_eq!((&shown["plan"], &shown["actions"]), (&json!("enterprise"), &json!([])), "{shown}");
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::super::model::{Card, ChargeFailure, Customer, PaymentIntent, Price, Session, Subscription};
 use super::super::{FakeStripe, PaymentPageError};
-use super::{get, ids, post, post_form, shop, taken, with_form};
+use super::{get, ids, post, post_form, shop, taken, types, with_form};
 
 pub(super) const NOW: i64 = 1_800_000_000;
 pub(super) const DAY_S: i64 = 24 * 3600;
@@ -51,10 +51,6 @@ pub(super) async fn created(stripe: &FakeStripe, form: &[(&str, &str)]) -> Value
     let (status, session) = post_form(stripe, "/v1/checkout/sessions", form).await;
     assert_eq!(status, 200, "{session}");
     session
-}
-
-fn types(stripe: &FakeStripe) -> Vec<String> {
-    taken(stripe).into_iter().map(|(kind, _)| kind).collect()
 }
 
 #[tokio::test]

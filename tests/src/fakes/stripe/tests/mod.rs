@@ -82,6 +82,21 @@ fn taken(stripe: &FakeStripe) -> Vec<(String, String)> {
     stripe.take_events().iter().map(named).collect()
 }
 
+/// Returns the types of the events since the last call.
+fn types(stripe: &FakeStripe) -> Vec<String> {
+    taken(stripe).into_iter().map(|(kind, _)| kind).collect()
+}
+
+/// The types of the events of a subscription that changes or is renewed with an invoice that is paid at once.
+const PAID_CHANGE: [&str; 6] = [
+    "invoice.created",
+    "invoice.finalized",
+    "payment_intent.succeeded",
+    "invoice.paid",
+    "invoice.payment_succeeded",
+    "customer.subscription.updated",
+];
+
 /// Asserts that a form is refused with 400, this code, and this parameter.
 async fn assert_refused(
     stripe: &FakeStripe,

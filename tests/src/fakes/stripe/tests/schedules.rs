@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::FakeStripe;
 use super::super::model::{Invoice, Price, Subscription};
-use super::{assert_refused, get, post, post_form, shop, taken};
+use super::{assert_refused, get, post, post_form, shop, types};
 
 const NOW: i64 = 1_800_000_000;
 const DAY_S: i64 = 24 * 3600;
@@ -48,10 +48,6 @@ fn with<'a>(changes: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
     let is_changed = |name: &str| changes.iter().any(|(changed, _)| *changed == name);
     let kept = DOWNGRADE.iter().filter(|(name, _)| !is_changed(name));
     kept.chain(changes).filter(|(_, value)| !value.is_empty()).copied().collect()
-}
-
-fn types(stripe: &FakeStripe) -> Vec<String> {
-    taken(stripe).into_iter().map(|(kind, _)| kind).collect()
 }
 
 #[tokio::test]
