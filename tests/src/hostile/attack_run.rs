@@ -4,7 +4,7 @@ use super::{ATTACK_MAX, Phase, Tally, apis, bytes, reloads, tokens, unfinished, 
 use crate::client::wire::{WireResponse, request, try_exchange};
 use crate::fakes::server::unix_now;
 use crate::fakes::stripe::model::{Customer, PERIOD_S, Price, Subscription};
-use crate::processes::envoy::Standalone;
+use crate::processes::envoy::{Standalone, yaml};
 use crate::processes::gateway::{Gateway, WEBHOOK_PATH, WEBHOOK_SECRET};
 use crate::processes::process::resident_bytes;
 use serde_json::json;
@@ -246,7 +246,6 @@ async fn sign(gateway: Gateway, number: usize) -> (Vec<String>, Gateway) {
 /// Returns the shipped configuration with fetched keys, a rule for `pro`, and Envoy's own response in place
 /// of an upstream, so that the measurements are about the gateway alone.
 fn configured(standalone: Standalone) -> Standalone {
-    let yaml = |json: serde_json::Value| serde_norway::to_value(json).unwrap_or_default();
     let standalone = standalone.without_env("CLERK_JWT_KEY").document(|document| {
         let jwks =
             json!({"jwks": {"cluster": "clerk_api", "authority": "clerk.example.com", "timeout_ms": 8000}});

@@ -1,6 +1,6 @@
 //! The edits of the shipped configuration for the playground.
 
-use crate::processes::envoy::{FILTERS, Standalone};
+use crate::processes::envoy::{FILTERS, Standalone, yaml};
 use serde_json::{Map, Value as Json, json};
 use serde_norway::Value;
 use std::net::SocketAddr;
@@ -143,8 +143,4 @@ fn access_log_fields() -> [(&'static str, String); 6] {
         ("response_plan", response("plan")),
         ("response_subject", response("subject")),
     ]
-}
-
-fn yaml(value: Json) -> Value {
-    serde_norway::to_value(value).expect("JSON is YAML")
 }

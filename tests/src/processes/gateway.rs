@@ -13,6 +13,7 @@
 //! # }
 //! ```
 
+use crate::client::unpooled;
 use crate::client::wire::{WireResponse, exchange};
 use crate::fakes::clerk::FakeClerk;
 use crate::fakes::clerk::billing::ClerkEvent;
@@ -151,10 +152,7 @@ impl Gateway {
     ) -> Gateway {
         let envoy = standalone.without_unconfigured_filters().start().await;
         within_one_window(DAY_S).await;
-        // Each request has its own connection, so that requests spread over the workers and no connection
-        // outlives the runtime that opened it.
-        let client = Client::builder().no_proxy().pool_max_idle_per_host(0).build();
-        let client = client.unwrap_or_else(|e| panic!("cannot make an HTTP client: {e}"));
+        let client = unpooled().build().unwrap_or_else(|e| panic!("cannot make an HTTP client: {e}"));
         Gateway { envoy, backend, stripe, clerk, client, allows_crashes: AtomicBool::new(false) }
     }
 
@@ -301,7 +299,7 @@ impl Gateway {
     }
 
     /// Returns how many connections each of the two workers has accepted.
-    async fn connections_by_worker(&self) -> [u64; 2] {
+    pub async fn connections_by_worker(&self) -> [u64; 2] {
         let stats = self.envoy.stats().await;
         let name = |worker| format!("listener.127.0.0.1_0.worker_{worker}.downstream_cx_total");
         [0, 1].map(|worker| stats.value(&name(worker)))

@@ -1,10 +1,10 @@
 //! Subjects that pay by Clerk Billing, where the document mirrors it: they buy nothing at Stripe besides.
 
-use crate::shared::{Client, Shop, refusal, selling, shop, synced_events, yaml};
+use crate::shared::{Client, Shop, refusal, selling, shop, synced_events};
 use serde_json::json;
 use tollgate_tests::fakes::clerk::billing::{BillingPlan, BillingSwitch};
 use tollgate_tests::fakes::faults::{Fault, on};
-use tollgate_tests::processes::envoy::Standalone;
+use tollgate_tests::processes::envoy::{Standalone, yaml};
 use tollgate_tests::processes::gateway::Gateway;
 
 /// Sells the plans of the shop, and mirrors Clerk Billing.

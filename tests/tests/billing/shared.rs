@@ -4,7 +4,7 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use tollgate_tests::fakes::clerk::User;
 use tollgate_tests::fakes::stripe::model::Price;
-use tollgate_tests::processes::envoy::{Envoy, Standalone};
+use tollgate_tests::processes::envoy::{Envoy, Standalone, yaml};
 use tollgate_tests::processes::gateway::{APPLICATION, Gateway, SharedGateway};
 
 /// A gateway with the shipped document, for tests that do not affect each other.
@@ -45,11 +45,6 @@ pub fn selling(standalone: Standalone) -> Standalone {
         billing["checkout"] = yaml(json!({"trial": {"days": 14, "plans": ["pro"], "payment_method": "if_required"}}));
         billing["purchases"] = yaml(json!([{"name": "credits_100", "price": "price_credits"}]));
     })
-}
-
-/// Returns a value of a YAML document.
-pub fn yaml(value: Value) -> serde_norway::Value {
-    serde_norway::to_value(value).expect("JSON is YAML")
 }
 
 /// Puts the prices of the shop into Stripe.

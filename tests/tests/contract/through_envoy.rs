@@ -13,7 +13,7 @@ use tollgate_tests::fakes::server::{Recorded, Request, unix_now};
 use tollgate_tests::fakes::stripe::events::Event;
 use tollgate_tests::fakes::stripe::model::{Customer, Invoice, Price, Product, Session, Subscription};
 use tollgate_tests::install::stripe_mock::StripeMock;
-use tollgate_tests::processes::envoy::Standalone;
+use tollgate_tests::processes::envoy::{Standalone, yaml};
 use tollgate_tests::processes::gateway::{Gateway, SharedGateway, WEBHOOK_PATH, WEBHOOK_SECRET};
 
 /// The price that buys `pro`.
@@ -55,7 +55,7 @@ fn with_plans(standalone: Standalone) -> Standalone {
         let asks = |max: u32| json!({"asks": [{"max": max, "per": "day"}]});
         let pro = json!({"name": "pro", "prices": [PRO], "limits": asks(100)});
         let plans = json!([{"name": "free", "limits": asks(5)}, pro]);
-        document["plans"] = serde_norway::to_value(plans).expect("JSON is YAML");
+        document["plans"] = yaml(plans);
         document["stripe_webhook"]["livemode"] = false.into();
     })
 }

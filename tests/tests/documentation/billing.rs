@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use tollgate_tests::fakes::clerk::User;
 use tollgate_tests::fakes::stripe::model::Price;
+use tollgate_tests::processes::envoy::yaml;
 use tollgate_tests::processes::gateway::Gateway;
 
 const PAGE: &str = "docs/billing.md";
@@ -49,10 +50,6 @@ pub async fn shop() -> Gateway {
     gateway.stripe.put(Price::new("price_credits").amount(500).one_time());
     gateway.clerk.put_user(User::new(USER).private_metadata(json!({"trial_used": true})));
     gateway
-}
-
-fn yaml(value: Value) -> serde_norway::Value {
-    serde_norway::to_value(value).expect("JSON is YAML")
 }
 
 async fn get(gateway: &Gateway, path: &str) -> Value {

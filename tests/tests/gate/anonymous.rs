@@ -4,12 +4,12 @@ use crate::shared::{bare, shipped};
 use reqwest::Client;
 use serde_json::Value;
 use std::net::Ipv4Addr;
+use tollgate_tests::client::unpooled;
 use tollgate_tests::windows::within_one_window;
 
 /// Returns a client with that address of the loopback, which uses a new port each time.
 fn from(address: [u8; 4]) -> Client {
-    let client = Client::builder().no_proxy().pool_max_idle_per_host(0);
-    client.local_address(std::net::IpAddr::V4(Ipv4Addr::from(address))).build().expect("a client")
+    unpooled().local_address(std::net::IpAddr::V4(Ipv4Addr::from(address))).build().expect("a client")
 }
 
 #[tokio::test]

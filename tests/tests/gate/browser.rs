@@ -1,12 +1,13 @@
 //! Tests in a real browser that a page of the application can read the gate's responses from another origin,
 //! and that a page of another site cannot.
 
-use crate::shared::{connection_manager, with_rules, yaml};
+use crate::shared::{connection_manager, with_rules};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tollgate_tests::fakes::server::{FakeResponse, FakeServer, Request, Service};
 use tollgate_tests::processes::browser::Browser;
+use tollgate_tests::processes::envoy::yaml;
 use tollgate_tests::processes::gateway::Gateway;
 use tollgate_tests::windows::within_one_window;
 

@@ -1,7 +1,7 @@
 //! Tests of the check of Clerk's own record before a refusal: an upgrade counts at once, many refused
 //! requests cause few calls, and failures of Clerk neither delay permitted requests nor grant anything.
 
-use crate::shared::{with_rules, yaml};
+use crate::shared::with_rules;
 use reqwest::Response;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use tollgate_tests::fakes::clerk::billing::BillingPlan;
 use tollgate_tests::fakes::faults::{Fault, HoldPoint, any, on};
 use tollgate_tests::fakes::server::unix_now;
 use tollgate_tests::fakes::stripe::model::{Customer, Price, Subscription};
-use tollgate_tests::processes::envoy::Standalone;
+use tollgate_tests::processes::envoy::{Standalone, yaml};
 use tollgate_tests::processes::gateway::Gateway;
 
 /// The interval after which Clerk may be called again about one subject. The first two calls may be at once.

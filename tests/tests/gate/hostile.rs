@@ -2,31 +2,8 @@
 
 use crate::shared::{reached, shipped, with_rules};
 use serde_json::json;
-use tollgate_tests::client::wire::{WireResponse, exchange, request};
+use tollgate_tests::client::wire::{exchange, request};
 use tollgate_tests::processes::gateway::Gateway;
-
-/// Returns how many connections each worker has accepted.
-async fn accepted(gateway: &Gateway) -> [u64; 2] {
-    let stats = gateway.envoy.stats().await;
-    [0, 1].map(|worker| stats.value(&format!("listener.127.0.0.1_0.worker_{worker}.downstream_cx_total")))
-}
-
-/// Sends the request repeatedly until each worker has handled it. All responses must have that status.
-async fn on_every_worker(gateway: &Gateway, bytes: &[u8], status: u16, why: &str) -> WireResponse {
-    const BATCH: usize = 4;
-    let before = accepted(gateway).await;
-    loop {
-        let mut last = None;
-        for _ in 0..BATCH {
-            last = exchange(gateway.envoy.address(), bytes).await;
-            assert_eq!(last.as_ref().map(|response| response.status), Some(status), "{why}: {last:?}");
-        }
-        let now = accepted(gateway).await;
-        if now[0] > before[0] && now[1] > before[1] {
-            return last.expect("a response");
-        }
-    }
-}
 
 #[tokio::test]
 async fn any_bytes_get_a_clean_response_and_workers_keep_serving() {
@@ -64,13 +41,17 @@ async fn any_bytes_get_a_clean_response_and_workers_keep_serving() {
     ];
     let next = request("GET", "/me", with_token(b""), b"");
     for (why, bytes, status) in cases {
-        let response = on_every_worker(&gateway, &bytes, status, why).await;
-        if status != 200 {
-            assert_eq!(response.header("content-type"), ["application/problem+json"], "{why}");
-            assert_eq!(response.json()["status"], json!(status), "{why}");
+        for response in gateway.exchange_with_every_worker(&bytes).await {
+            assert_eq!(response.status, status, "{why}: {response:?}");
+            if status != 200 {
+                assert_eq!(response.header("content-type"), ["application/problem+json"], "{why}");
+                assert_eq!(response.json()["status"], json!(status), "{why}");
+            }
         }
-        let served = on_every_worker(&gateway, &next, 200, "the next request").await;
-        assert_eq!(served.json()["request"]["path"], "/me", "after {why}");
+        for response in gateway.exchange_with_every_worker(&next).await {
+            assert_eq!(response.status, 200, "after {why}: {response:?}");
+            assert_eq!(response.json()["request"]["path"], "/me", "after {why}");
+        }
         gateway.require_no_crash().await;
     }
 }

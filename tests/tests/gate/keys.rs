@@ -1,6 +1,6 @@
 //! Fetched keys: requests wait for the first set, a new key is found, and failures of Clerk remove no key.
 
-use crate::shared::{with_rules, yaml};
+use crate::shared::with_rules;
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use tollgate_tests::client::wire::{WireResponse, request};
 use tollgate_tests::fakes::clerk::keys::KeyPair;
 use tollgate_tests::fakes::faults::{Fault, HoldPoint, Matcher, any, on};
 use tollgate_tests::fakes::server::unix_now;
-use tollgate_tests::processes::envoy::Stats;
+use tollgate_tests::processes::envoy::{Stats, yaml};
 use tollgate_tests::processes::gateway::Gateway;
 use tollgate_tests::waiting;
 
@@ -101,9 +101,8 @@ async fn requests_before_the_first_key_set_wait_for_one_fetch_of_each_worker() {
     waiting.join_all().await;
 
     let stats = gateway.envoy.stats().await;
-    let accepted =
-        |worker: u32| stats.value(&format!("listener.127.0.0.1_0.worker_{worker}.downstream_cx_total")) > 0;
-    let workers = (0..WORKERS).filter(|worker| accepted(*worker)).count();
+    let connections = gateway.connections_by_worker().await;
+    let workers = connections.iter().filter(|connections| **connections > 0).count();
     assert_eq!(gateway.clerk.log().count(&jwks()), workers, "one fetch of each worker with requests");
     assert_eq!(stats.plugin("tollgate.gate.keys.fetched"), workers as u64);
     assert_eq!(gateway.clerk.log().count(&any()), workers, "and nothing else");

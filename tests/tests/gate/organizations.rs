@@ -1,9 +1,9 @@
 //! The owner of the plan and the counter: the active organization, or the user if none is active.
 
-use crate::shared::{with_rules, yaml};
+use crate::shared::with_rules;
 use serde_json::{Value, json};
 use tollgate_tests::fakes::clerk::{Organization, User};
-use tollgate_tests::processes::envoy::Standalone;
+use tollgate_tests::processes::envoy::{Standalone, yaml};
 use tollgate_tests::processes::gateway::Gateway;
 
 fn of_organizations(standalone: Standalone) -> Standalone {

@@ -1,7 +1,8 @@
 //! Redirects that Envoy follows itself: the request passes the gate again, and is counted once.
 
-use crate::shared::{routes, yaml};
+use crate::shared::routes;
 use serde_json::json;
+use tollgate_tests::processes::envoy::yaml;
 use tollgate_tests::processes::gateway::Gateway;
 
 async fn gateway() -> Gateway {

@@ -1,7 +1,8 @@
 //! Tests of which rule guards a request: by path, by method, or by name in Envoy's route.
 
-use crate::shared::{routes, shipped, with_rules, yaml};
+use crate::shared::{routes, shipped, with_rules};
 use serde_json::{Value, json};
+use tollgate_tests::processes::envoy::yaml;
 use tollgate_tests::processes::gateway::Gateway;
 
 #[tokio::test]

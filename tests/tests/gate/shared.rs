@@ -1,9 +1,9 @@
 //! The two gateways that most of these tests share.
 
-use serde_json::{Value, json};
+use serde_json::json;
 use std::sync::Arc;
 use tollgate_tests::fakes::upstream::ReceivedRequest;
-use tollgate_tests::processes::envoy::Standalone;
+use tollgate_tests::processes::envoy::{Standalone, yaml};
 use tollgate_tests::processes::gateway::{Gateway, SharedGateway};
 
 /// Returns the shared gateway: Envoy as shipped, with rules and plans for all tests.
@@ -86,11 +86,6 @@ pub fn connection_manager(config: &mut serde_norway::Value) -> &mut serde_norway
 pub fn routes(config: &mut serde_norway::Value) -> &mut Vec<serde_norway::Value> {
     let routes = &mut connection_manager(config)["route_config"]["virtual_hosts"][0]["routes"];
     routes.as_sequence_mut().expect("a list of routes")
-}
-
-/// Converts a value for Envoy's configuration.
-pub fn yaml(value: Value) -> serde_norway::Value {
-    serde_norway::to_value(value).expect("JSON is YAML")
 }
 
 /// Returns the requests with that query that reached the upstream. A test recognizes its own by the query.

@@ -1,6 +1,6 @@
 //! WebSockets: decided once, when they are opened. Later messages are neither counted nor checked.
 
-use crate::shared::{connection_manager, with_rules, yaml};
+use crate::shared::{connection_manager, with_rules};
 use serde_json::json;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tollgate_tests::client::wire::{WireResponse, exchange, request};
 use tollgate_tests::fakes::server::unix_now;
+use tollgate_tests::processes::envoy::yaml;
 use tollgate_tests::processes::gateway::Gateway;
 use tollgate_tests::waiting::WAIT_MAX;
 use tollgate_tests::windows::within_one_window;

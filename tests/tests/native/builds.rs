@@ -10,7 +10,7 @@ use tollgate_tests::fakes::clerk::User;
 use tollgate_tests::fakes::clerk::billing::{BillingPlan, INSTANCE};
 use tollgate_tests::fakes::server::unix_now;
 use tollgate_tests::fakes::stripe::model::{Customer, Price, Subscription};
-use tollgate_tests::processes::envoy::{Envoy, Standalone};
+use tollgate_tests::processes::envoy::{Envoy, Standalone, yaml};
 use tollgate_tests::processes::gateway::Gateway;
 use tollgate_tests::waiting::{POLL_INTERVAL, WAIT_MAX};
 
@@ -33,8 +33,8 @@ async fn start(shipped: Standalone) -> Gateway {
             clerk_webhook["billing"] = "mirror".into();
             clerk_webhook["instance"] = INSTANCE.into();
             clerk_webhook["on_deleted"] = "cancel".into();
-            clerk_webhook["stripe"] = serde_norway::to_value(json!({"cluster": "stripe_api"})).expect("YAML");
-            document["plan_gate"]["rules"] = serde_norway::to_value(rules).expect("JSON is YAML");
+            clerk_webhook["stripe"] = yaml(json!({"cluster": "stripe_api"}));
+            document["plan_gate"]["rules"] = yaml(rules);
         });
         // With several workers, it would depend on chance which of their caches has a value. A random ID
         // would be part of what the upstream gets.

@@ -14,7 +14,7 @@ use tollgate_tests::fakes::stripe::events::Event;
 use tollgate_tests::fakes::stripe::model::{Customer, Price, Subscription};
 use tollgate_tests::install::modules::Modules;
 use tollgate_tests::install::workspace;
-use tollgate_tests::processes::envoy::{FILTERS, Standalone, Stats};
+use tollgate_tests::processes::envoy::{FILTERS, Standalone, Stats, yaml};
 use tollgate_tests::processes::gateway::{Gateway, WEBHOOK_PATH, WEBHOOK_SECRET};
 
 /// Starts a gateway with the dynamic module.
@@ -29,10 +29,6 @@ fn filter<'a>(config: &'a mut Value, name: &str) -> &'a mut Value {
     let filters = filters.as_sequence_mut().expect("a list");
     let filter = filters.iter_mut().find(|filter| filter["name"] == name).expect("the filter");
     &mut filter["typed_config"]
-}
-
-fn yaml(value: Json) -> Value {
-    serde_norway::to_value(value).expect("JSON is YAML")
 }
 
 async fn status_of(request: RequestBuilder) -> u16 {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
-use tollgate_tests::processes::envoy::{Standalone, Stats};
+use tollgate_tests::processes::envoy::{Standalone, Stats, yaml};
 use tollgate_tests::processes::gateway::Gateway;
 use tollgate_tests::processes::process::resident_bytes;
 
@@ -83,7 +83,7 @@ async fn requests_during_updates(shipped: Standalone) {
         let standalone = standalone.reloadable().draining_for(DRAIN_S).with_direct_responses();
         standalone.document(|document| {
             let windows = json!([{"max": LIMIT, "per": "month"}]);
-            document["plans"][0]["limits"]["asks"] = serde_norway::to_value(windows).expect("JSON is YAML");
+            document["plans"][0]["limits"]["asks"] = yaml(windows);
         })
     })
     .await;

@@ -7,7 +7,7 @@ use tollgate_tests::fakes::clerk::billing::ClerkEvent;
 use tollgate_tests::fakes::faults::{Fault, on};
 use tollgate_tests::fakes::stripe::model::{Customer, Price, Subscription};
 use tollgate_tests::fakes::upstream::{Backend, Certificate};
-use tollgate_tests::processes::envoy::{Envoy, Standalone, Stats};
+use tollgate_tests::processes::envoy::{Envoy, Standalone, Stats, yaml};
 use tollgate_tests::processes::gateway::{CLERK_WEBHOOK_PATH, Gateway, WEBHOOK_PATH};
 
 /// Causes the events, and returns the metrics that Envoy exports afterwards.
@@ -16,7 +16,7 @@ pub async fn exported_after_all_events() -> Exported {
         shipped.document(|document| {
             document["clerk_webhook"]["billing"] = "mirror".into();
             let confirm = json!({"cluster": "clerk_api"});
-            document["plan_gate"]["confirm"] = serde_norway::to_value(confirm).expect("JSON is YAML");
+            document["plan_gate"]["confirm"] = yaml(confirm);
         })
     })
     .await;

@@ -4,6 +4,7 @@ use reqwest::{Client, Method, RequestBuilder, Response, redirect};
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use tempfile::TempDir;
+use tollgate_tests::client::unpooled;
 use tollgate_tests::playground::Playground;
 use tollgate_tests::waiting::{self, WAIT_MAX};
 
@@ -30,8 +31,7 @@ impl Visitor {
             std::fs::write(pages.path().join(name), text).expect("a page");
         }
         let playground = Playground::start(pages.path()).await;
-        let client = Client::builder().no_proxy().pool_max_idle_per_host(0);
-        let client = client.redirect(redirect::Policy::none()).build().expect("a client");
+        let client = unpooled().redirect(redirect::Policy::none()).build().expect("a client");
         Visitor { playground, client, _pages: pages }
     }
 

@@ -4,7 +4,8 @@ use serde_json::json;
 use serde_norway::Value;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use tollgate_tests::processes::envoy::{Envoy, Standalone};
+use tollgate_tests::client::unpooled;
+use tollgate_tests::processes::envoy::{Envoy, Standalone, yaml};
 use tollgate_tests::processes::gateway::Gateway;
 use tollgate_tests::processes::ratelimit::{Ratelimit, counting_at};
 
@@ -83,8 +84,7 @@ impl Fleet {
 
 /// Returns a client that opens a connection for each request, so that both workers get requests.
 pub fn client() -> reqwest::Client {
-    let client = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build();
-    client.unwrap_or_else(|e| panic!("cannot make an HTTP client: {e}"))
+    unpooled().build().unwrap_or_else(|e| panic!("cannot make an HTTP client: {e}"))
 }
 
 /// Sends a request.
@@ -105,7 +105,6 @@ pub fn with_plans_and_store(
     standalone: Standalone,
     edit: impl FnOnce(&mut Value),
 ) -> Standalone {
-    let yaml = |value| serde_norway::to_value(value).expect("JSON is YAML");
     let standalone = standalone.document(|document| {
         document["plans"] = yaml(json!([
             {"name": "free", "limits": {

@@ -11,7 +11,7 @@ use tollgate_tests::client::transport::Transport;
 use tollgate_tests::fakes::faults::{Fault, on};
 use tollgate_tests::fakes::server::{FakeResponse, FakeServer, Request, Service, unix_now};
 use tollgate_tests::fakes::stripe::events::Event;
-use tollgate_tests::processes::envoy::Standalone;
+use tollgate_tests::processes::envoy::{Standalone, yaml};
 use tollgate_tests::processes::gateway::{Gateway, WEBHOOK_PATH, WEBHOOK_SECRET};
 
 /// Configures forwarding, and denies all paths without a rule; Stripe has no session token.
@@ -124,7 +124,7 @@ fn with_trailers(config: &mut Value) {
         "explicit_http_config": {"http_protocol_options": {"enable_trailers": true}},
     });
     config["static_resources"]["clusters"][0]["typed_extension_protocol_options"]["envoy.extensions.upstreams.http.v3.HttpProtocolOptions"] =
-        serde_norway::to_value(options).expect("JSON is YAML");
+        yaml(options);
 }
 
 /// Accepts one request whose trailers end with `x-kept: 1`, and responds. Returns the request as text.

@@ -9,7 +9,7 @@ use tollgate_tests::fakes::faults::on;
 use tollgate_tests::fakes::server::unix_now;
 use tollgate_tests::fakes::stripe::events::Event;
 use tollgate_tests::fakes::stripe::model::{Customer, PERIOD_S, Price, Session, Subscription};
-use tollgate_tests::processes::envoy::Standalone;
+use tollgate_tests::processes::envoy::{Standalone, yaml};
 use tollgate_tests::processes::gateway::{Gateway, SharedGateway, WEBHOOK_PATH, WEBHOOK_SECRET};
 
 /// The maximum time of a response: the 8 seconds of a whole sync, and some for a busy machine.
@@ -36,7 +36,7 @@ pub fn with_plans(standalone: Standalone) -> Standalone {
             {"name": "pro", "prices": [PRO], "lookup_keys": ["pro_monthly"], "limits": asks(100)},
             {"name": "enterprise", "prices": [ENTERPRISE], "limits": asks(1000)},
         ]);
-        document["plans"] = serde_norway::to_value(plans).expect("JSON is YAML");
+        document["plans"] = yaml(plans);
         document["stripe_webhook"]["livemode"] = false.into();
     })
 }

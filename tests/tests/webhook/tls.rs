@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use tollgate_tests::fakes::server::unix_now;
 use tollgate_tests::fakes::upstream::{Backend, Certificate};
-use tollgate_tests::processes::envoy::Standalone;
+use tollgate_tests::processes::envoy::{Standalone, yaml};
 use tollgate_tests::processes::gateway::Gateway;
 use tollgate_tests::processes::ports;
 
@@ -18,7 +18,7 @@ const GUARD: &str = "envoy.reloadable_features.hide_transport_failure_reason_in_
 fn with_reasons(shipped: Standalone) -> Standalone {
     shipped.edit(|config| {
         let layer = json!({"name": "reasons", "static_layer": {GUARD: false}});
-        config["layered_runtime"] = serde_norway::to_value(json!({"layers": [layer]})).expect("YAML");
+        config["layered_runtime"] = yaml(json!({"layers": [layer]}));
     })
 }
 

@@ -1,6 +1,7 @@
 //! Starts `tests/backend/app.py`, and reads which requests it received.
 
 use super::{Certificate, PythonServer};
+use crate::client::unpooled;
 use serde::Deserialize;
 use std::net::SocketAddr;
 
@@ -50,10 +51,7 @@ impl Backend {
 
     async fn serve(certificate: Option<&Certificate>) -> Backend {
         let server = PythonServer::start::<&str>("app.py", &[], certificate);
-        // Connections are not reused: a connection belongs to the runtime that opened it, and a backend may
-        // outlive it.
-        let client = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build();
-        let client = client.unwrap_or_else(|e| panic!("cannot make an HTTP client: {e}"));
+        let client = unpooled().build().unwrap_or_else(|e| panic!("cannot make an HTTP client: {e}"));
         let backend = Backend { server, client };
         backend.received().await;
         backend

@@ -32,6 +32,7 @@ pub use output::Output;
 pub use process::{Envoy, Validation, serving};
 pub use standalone::{
     EXAMPLE_CLERK_JWT_KEY, EXAMPLE_CLERK_WEBHOOK_SECRET, FILTERS, NATIVE, Standalone, is_native_selected,
+    yaml,
 };
 pub use stats::Stats;
 pub use versions::{TRIED_VERSIONS, TriedVersion, newest, oldest};

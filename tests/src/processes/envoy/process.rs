@@ -2,6 +2,7 @@
 
 use super::launch::Launch;
 use super::stats::Stats;
+use crate::client::unpooled;
 use crate::install::workspace::print_error_line;
 use crate::waiting::{POLL_INTERVAL, WAIT_MAX, until};
 use serde_json::Value;
@@ -231,11 +232,8 @@ pub async fn serving(admin_file: &Path, client: &reqwest::Client) -> Option<(Soc
     Some((admin, SocketAddr::new(socket.get("address")?.as_str()?.parse().ok()?, port)))
 }
 
-/// Returns a client that uses no proxy of the machine and reuses no connection: a connection belongs to the
-/// runtime that opened it, and a gateway that several tests share outlives theirs.
 fn admin_client() -> reqwest::Client {
-    let builder = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0);
-    let client = builder.timeout(ADMIN_TIMEOUT).build();
+    let client = unpooled().timeout(ADMIN_TIMEOUT).build();
     client.unwrap_or_else(|e| panic!("cannot make an HTTP client: {e}"))
 }
 

@@ -31,6 +31,11 @@ pub fn is_native_selected() -> bool {
     std::env::var_os(NATIVE).is_some()
 }
 
+/// Converts a value for a configuration or document, which are YAML.
+pub fn yaml(json: serde_json::Value) -> Value {
+    serde_norway::to_value(json).unwrap_or_else(|e| unreachable!("JSON is YAML: {e}"))
+}
+
 /// The shipped configuration before Envoy is started with it.
 ///
 /// As loaded, it differs from the file only in this: the admin interface and the listener are on free ports
@@ -213,7 +218,7 @@ impl Standalone {
     pub fn with_direct_responses(mut self) -> Self {
         let routes = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/route_config/virtual_hosts/0/routes";
         let response = json!([{"match": {"prefix": "/"}, "direct_response": {"status": 200}}]);
-        *at(&mut self.files.config, routes) = serde_norway::to_value(response).expect("JSON is YAML");
+        *at(&mut self.files.config, routes) = yaml(response);
         self
     }
 

@@ -4,6 +4,7 @@
 use super::credentials::environment;
 use super::{Resources, Site};
 use crate::install::go::GoProgram;
+use crate::processes::envoy::yaml;
 use crate::processes::process::Process;
 use crate::{install::workspace, processes::envoy, processes::ports};
 use serde_json::json;
@@ -211,8 +212,4 @@ fn find(dir: &Path, name: &str) -> Option<PathBuf> {
 
 fn write(file: &Path, text: &str) {
     fs::write(file, text).unwrap_or_else(|e| panic!("cannot write {}: {e}", file.display()));
-}
-
-fn yaml(json: serde_json::Value) -> Value {
-    serde_norway::to_value(json).expect("JSON is YAML")
 }

@@ -2,10 +2,10 @@
 
 use super::{once, twice};
 use crate::recording::Recording;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::task::JoinSet;
 use tollgate_tests::fakes::faults::{Fault, on};
-use tollgate_tests::processes::envoy::{Envoy, Standalone};
+use tollgate_tests::processes::envoy::{Envoy, Standalone, yaml};
 use tollgate_tests::processes::gateway::Gateway;
 
 /// The number of requests that are in progress at the same time.
@@ -31,10 +31,6 @@ fn with_a_rule_for_pro(shipped: Standalone) -> Standalone {
         let rule = json!({"name": "reports", "path_prefix": "/reports", "require": {"plan": "pro"}});
         document["plan_gate"]["rules"].as_sequence_mut().expect("rules").push(yaml(rule));
     })
-}
-
-fn yaml(json: Value) -> serde_norway::Value {
-    serde_norway::to_value(json).expect("JSON is YAML")
 }
 
 /// Sends a request of each of these users.

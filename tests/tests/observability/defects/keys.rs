@@ -4,7 +4,7 @@ use super::twice;
 use crate::recording::{AlertSeries, Recording};
 use serde_json::json;
 use tollgate_tests::fakes::faults::{Fault, on};
-use tollgate_tests::processes::envoy::Envoy;
+use tollgate_tests::processes::envoy::{Envoy, yaml};
 use tollgate_tests::processes::gateway::Gateway;
 
 /// The number of ten minutes in a week.
@@ -18,7 +18,7 @@ async fn unavailable() -> Recording {
     let gateway = Gateway::start(|shipped| {
         shipped.without_filter("stripe_webhook").without_env("CLERK_JWT_KEY").document(|document| {
             let keys = json!({"jwks": {"cluster": "clerk_api", "authority": "clerk.example.com"}});
-            document["plan_gate"]["keys"] = serde_norway::to_value(keys).expect("JSON is YAML");
+            document["plan_gate"]["keys"] = yaml(keys);
         })
     })
     .await;

@@ -9,7 +9,7 @@ mod patches;
 use super::credentials::environment;
 use super::{Resources, Site};
 use crate::install::modules::Modules;
-use crate::processes::envoy::{Envoy, Files};
+use crate::processes::envoy::{Envoy, Files, yaml};
 use bootstrap::Annotations;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
@@ -42,7 +42,7 @@ impl Istio {
         let env =
             environment(site, &["STRIPE_WEBHOOK_SECRET", "CLERK_WEBHOOK_SIGNING_SECRET", "CLERK_JWT_KEY"]);
         let secrets = [("stripe_api_key", site.stripe.key()), ("clerk_secret_key", site.clerk.secret_key())];
-        let config = serde_norway::to_value(config).expect("JSON is YAML");
+        let config = yaml(config);
         let secrets = secrets.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
         let files = Files {
             config,
