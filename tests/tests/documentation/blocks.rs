@@ -8,14 +8,13 @@ type Rule = fn(&Block) -> Result<(), String>;
 
 /// The languages of the pages. Configurations of Envoy are also checked by Envoy, and set-up commands are
 /// run.
-const RULES: [(&str, Rule); 11] = [
+const RULES: [(&str, Rule); 10] = [
     ("console", shell::check_console),
     ("js", code::typescript),
     ("json", json),
     ("mermaid", mermaid::check),
     ("python", code::python),
     ("sh", shell::check),
-    ("text", text),
     ("ts", code::typescript),
     ("tsx", code::tsx),
     ("http", http),
@@ -66,7 +65,6 @@ fn a_block_without_a_check_or_with_an_error_is_found() {
         ("mermaid", "sequenceDiagram\nparticipant A\nA->>A x\n", "line 3"),
         ("mermaid", "flowchart TD\na{yes} --> b[(no]\n", "line 2"),
         ("mermaid", "flowchart TD\na[one] --> b\n", "b has no text"),
-        ("text", "```\n", "a fence"),
     ] {
         let error = check(&block(language, text)).expect_err(text);
         assert!(error.contains(why), "{text:?}: {error}");
@@ -87,11 +85,6 @@ fn json(block: &Block) -> Result<(), String> {
         Err(error) if !lines() => Err(error.to_string()),
         _ => Ok(()),
     }
-}
-
-/// Accepts diagrams and output of programs.
-fn text(block: &Block) -> Result<(), String> {
-    if block.text.contains("```") { Err("a fence inside of the block".to_owned()) } else { Ok(()) }
 }
 
 /// Accepts header fields, one per line.
