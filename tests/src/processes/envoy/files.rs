@@ -44,17 +44,19 @@ impl Files {
     }
 
     /// Writes the files to a directory of their own.
-    pub(super) fn lay_out(mut self) -> Arc<Launch> {
-        let launch = Launch::new(&self);
-        for (name, value) in &self.secrets {
+    pub(super) fn lay_out(self) -> Arc<Launch> {
+        let launch = Launch::new(self);
+        let files = launch.files();
+        for (name, value) in &files.secrets {
             launch.write_secret(name, value);
         }
-        relocate(&mut self.config, SHIPPED_DIR, &launch.dir().display().to_string());
-        if self.reloadable {
-            launch.write_listener(&listener_in_a_file(&mut self.config, &launch.listener_file()));
+        let mut config = files.config.clone();
+        relocate(&mut config, SHIPPED_DIR, &launch.dir().display().to_string());
+        if files.reloadable {
+            launch.write_listener(&listener_in_a_file(&mut config, &launch.listener_file()));
         }
         // JSON, since plain words of YAML (yes, on, 1e3) mean different things to different readers.
-        let json = serde_json::to_vec_pretty(&self.config).unwrap_or_else(|e| {
+        let json = serde_json::to_vec_pretty(&config).unwrap_or_else(|e| {
             panic!("an edit has put something into the configuration that JSON cannot represent: {e}")
         });
         launch.write_config(&json);

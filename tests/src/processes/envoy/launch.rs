@@ -1,14 +1,12 @@
-//! The directory of one Envoy, with its configuration, secrets and logs, and the environment of its process.
+//! The directory of one Envoy, with its configuration, secrets and logs, and the command that starts it.
 
 use super::files::Files;
 use super::obtain;
 use crate::install::workspace;
 use serde_json::Value;
-use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 use tempfile::TempDir;
 
 /// The number of lines of the log that a failure shows.
@@ -16,35 +14,26 @@ const LOG_TAIL_LINES: usize = 60;
 /// The text in the shipped examples of secret files that stands for a key.
 const PLACEHOLDER: &str = "sk_test_REPLACE_ME";
 
-/// The directory and the environment of one Envoy. It is removed when dropped, unless a test is failing.
+/// The directory of one Envoy, and what it was written from. It is removed when dropped, unless a test is failing.
 #[derive(Debug)]
 pub(super) struct Launch {
     dir: TempDir,
-    env: BTreeMap<String, String>,
-    concurrency: u32,
-    drain_s: Option<u32>,
-    program: PathBuf,
-    access_log_flush: Option<Duration>,
-    log_arguments: Vec<String>,
+    files: Files,
 }
 
 impl Launch {
-    pub(super) fn new(files: &Files) -> Launch {
+    /// Returns an empty directory for these files.
+    pub(super) fn new(files: Files) -> Launch {
         let parent = workspace::target_dir().join("envoy");
         let dir = fs::create_dir_all(&parent)
             .and_then(|()| tempfile::Builder::new().prefix("run-").tempdir_in(&parent))
             .and_then(|dir| fs::create_dir(dir.path().join("secrets")).map(|()| dir))
             .unwrap_or_else(|e| panic!("cannot create a directory in {}: {e}", parent.display()));
-        let program = files.program.clone();
-        Launch {
-            dir,
-            env: files.env.clone(),
-            concurrency: files.concurrency,
-            drain_s: files.drain_s,
-            program: program.unwrap_or_else(|| obtain::program().to_path_buf()),
-            access_log_flush: files.access_log_flush,
-            log_arguments: files.log_arguments.clone(),
-        }
+        Launch { dir, files }
+    }
+
+    pub(super) fn files(&self) -> &Files {
+        &self.files
     }
 
     pub(super) fn dir(&self) -> &Path {
@@ -94,18 +83,19 @@ impl Launch {
 
     /// Returns the command for `mode` (Envoy's `--mode`), with only the given environment.
     pub(super) fn command(&self, mode: &str) -> Command {
-        let mut command = Command::new(&self.program);
+        let Files { env, concurrency, drain_s, program, access_log_flush, log_arguments, .. } = &self.files;
+        let mut command = Command::new(program.as_deref().unwrap_or_else(|| obtain::program()));
         command.arg("--config-path").arg(self.config()).args(["--mode", mode]);
-        command.args(["--disable-hot-restart", "--concurrency", &self.concurrency.to_string()]);
-        if let Some(seconds) = self.drain_s {
+        command.args(["--disable-hot-restart", "--concurrency", &concurrency.to_string()]);
+        if let Some(seconds) = drain_s {
             command.args(["--drain-time-s", &seconds.to_string()]);
         }
-        if let Some(interval) = self.access_log_flush {
+        if let Some(interval) = access_log_flush {
             command.args(["--file-flush-interval-msec", &interval.as_millis().to_string()]);
         }
-        command.args(&self.log_arguments);
+        command.args(log_arguments);
         command.arg("--admin-address-path").arg(self.admin_file());
-        command.env_clear().envs(&self.env).stdin(Stdio::null());
+        command.env_clear().envs(env).stdin(Stdio::null());
         command
     }
 
