@@ -1,19 +1,22 @@
-//! Every request that a fake received, in order, and its outcome.
+//! The requests that a fake received, in order, and their outcomes.
 
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard};
 use std::time::Instant;
 
 use tokio::sync::watch;
 
 use super::Request;
+use crate::fakes::bounded_log::BoundedLog;
 use crate::fakes::faults::Matcher;
 use crate::waiting::WAIT_MAX;
+
+/// The maximum number of requests that are kept: far more than a test makes, and few enough for a fake that runs for
+/// days.
+const REQUESTS_MAX: usize = 10_000;
 
 /// A request and its outcome.
 #[derive(Clone, Debug)]
 pub struct Recorded {
-    /// Its index among all requests of this fake, from 0.
-    pub index: usize,
     /// The time at which the whole request had arrived.
     pub arrived_at: Instant,
     /// The request.
@@ -27,33 +30,47 @@ pub struct Recorded {
     pub answered: Option<(u16, Instant)>,
 }
 
-/// All requests since the start, or since it was last cleared.
+/// All requests since the start, or since it was last cleared. Reading it fails the test if one of them was forgotten,
+/// because there were more than the maximum.
 #[derive(Debug, Default)]
 pub struct RequestLog {
-    entries: Mutex<Vec<Recorded>>,
+    requests: Mutex<RecordedRequests>,
     changes: watch::Sender<()>,
+}
+
+#[derive(Debug, Default)]
+struct RecordedRequests {
+    log: BoundedLog<Recorded, REQUESTS_MAX>,
+    /// The position of the first one since the log was last cleared.
+    start: usize,
+}
+
+impl RecordedRequests {
+    fn all(&self) -> impl Iterator<Item = &Recorded> {
+        self.log.since(self.start)
+    }
 }
 
 impl RequestLog {
     /// Returns all of them, oldest first.
     pub fn entries(&self) -> Vec<Recorded> {
-        self.entries.lock().unwrap().clone()
+        self.requests().all().cloned().collect()
     }
 
     /// Returns those that match, oldest first.
     pub fn matching(&self, matcher: &Matcher) -> Vec<Recorded> {
-        self.entries.lock().unwrap().iter().filter(|e| matcher.matches(&e.request)).cloned().collect()
+        self.requests().all().filter(|e| matcher.matches(&e.request)).cloned().collect()
     }
 
     /// Returns how many match.
     pub fn count(&self, matcher: &Matcher) -> usize {
-        self.entries.lock().unwrap().iter().filter(|e| matcher.matches(&e.request)).count()
+        self.requests().all().filter(|e| matcher.matches(&e.request)).count()
     }
 
     /// Returns how many requests changed something: not a GET, and carried out with success.
     pub fn writes(&self) -> usize {
         let changed = |e: &&Recorded| e.request.is_write() && matches!(e.carried_out, Some(200..300));
-        self.entries.lock().unwrap().iter().filter(changed).count()
+        self.requests().all().filter(changed).count()
     }
 
     /// Returns a receiver that changes with each request that arrives, is carried out, or is answered.
@@ -63,7 +80,8 @@ impl RequestLog {
 
     /// Forgets everything so far, including requests that are not complete yet.
     pub fn clear(&self) {
-        self.entries.lock().unwrap().clear();
+        let mut requests = self.requests();
+        requests.start = requests.log.end();
     }
 
     /// Waits until `count` requests that match have arrived.
@@ -108,38 +126,39 @@ impl RequestLog {
         }
     }
 
+    /// Adds a request, and returns its position.
     pub(super) fn arrived(&self, request: &Request) -> usize {
-        let mut entries = self.entries.lock().unwrap();
-        let index = entries.last().map_or(0, |e| e.index + 1);
-        entries.push(Recorded {
-            index,
+        let position = self.requests().log.push(Recorded {
             arrived_at: Instant::now(),
             request: request.clone(),
             fault: None,
             carried_out: None,
             answered: None,
         });
-        drop(entries);
         self.changes.send_replace(());
-        index
+        position
     }
 
-    pub(super) fn fault_applied(&self, index: usize, fault: &'static str) {
-        self.update(index, |entry| entry.fault = Some(fault));
+    pub(super) fn fault_applied(&self, position: usize, fault: &'static str) {
+        self.update(position, |entry| entry.fault = Some(fault));
     }
 
-    pub(super) fn carried_out(&self, index: usize, status: u16) {
-        self.update(index, |entry| entry.carried_out = Some(status));
+    pub(super) fn carried_out(&self, position: usize, status: u16) {
+        self.update(position, |entry| entry.carried_out = Some(status));
     }
 
-    pub(super) fn answered(&self, index: usize, status: u16) {
-        self.update(index, |entry| entry.answered = Some((status, Instant::now())));
+    pub(super) fn answered(&self, position: usize, status: u16) {
+        self.update(position, |entry| entry.answered = Some((status, Instant::now())));
     }
 
-    fn update(&self, index: usize, change: impl FnOnce(&mut Recorded)) {
-        if let Some(entry) = self.entries.lock().unwrap().iter_mut().find(|e| e.index == index) {
+    fn update(&self, position: usize, change: impl FnOnce(&mut Recorded)) {
+        if let Some(entry) = self.requests().log.get_mut(position) {
             change(entry);
         }
         self.changes.send_replace(());
+    }
+
+    fn requests(&self) -> MutexGuard<'_, RecordedRequests> {
+        self.requests.lock().unwrap()
     }
 }

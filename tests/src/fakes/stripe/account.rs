@@ -5,10 +5,13 @@ use super::model::{
     Customer, Invoice, PERIOD_S, PaymentIntent, PortalSession, Price, Product, Session, Subscription,
     SubscriptionSchedule, WebhookEndpoint,
 };
+use crate::fakes::bounded_log::BoundedLog;
 
 /// The maximum number of items of a subscription:
 /// <https://docs.stripe.com/billing/subscriptions/multiple-products>.
 const ITEMS_MAX: usize = 20;
+/// The maximum number of events that are kept.
+const EVENTS_MAX: usize = 10_000;
 /// The default lifetime of a Checkout Session, in seconds.
 pub(super) const SESSION_S: i64 = 24 * 3600;
 
@@ -49,8 +52,8 @@ pub struct Account {
     pub(super) portal_configurations: Vec<String>,
     /// Whether the portal cancels with a date.
     pub(super) portal_sets_cancel_at: bool,
-    /// The events so far, in order.
-    pub(super) events: Vec<Event>,
+    /// The newest events, in order.
+    pub(super) events: BoundedLog<Event, EVENTS_MAX>,
     /// The mode of its objects.
     pub(super) livemode: bool,
     /// The base URL of the pages on which customers pay.

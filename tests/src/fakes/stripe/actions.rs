@@ -12,14 +12,14 @@ impl FakeStripe {
     /// [`FakeStripe::put`] and the like lead to none.
     pub fn take_events(&self) -> Vec<Event> {
         let mut state = self.stripe.state();
-        let events = state.account.events[state.taken..].to_vec();
-        state.taken = state.account.events.len();
+        let events = state.account.events.since(state.taken).cloned().collect();
+        state.taken = state.account.events.end();
         events
     }
 
-    /// Returns the event with that id, if it was among those of [`FakeStripe::take_events`].
+    /// Returns the event with that id, if it is among the newest that [`FakeStripe::take_events`] would return.
     pub fn emitted_event(&self, id: &str) -> Option<Event> {
-        self.stripe.state().account.events.iter().find(|event| event.event_id() == id).cloned()
+        self.stripe.state().account.events.kept().find(|event| event.event_id() == id).cloned()
     }
 
     /// Sets what happens when the card of a customer is charged.

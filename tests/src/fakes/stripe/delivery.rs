@@ -86,7 +86,7 @@ impl FakeStripe {
     /// Delivers the events that requests, pages, actions, and the time lead to from now on. Deliveries are
     /// signed by the clock of this machine.
     pub fn deliver_events(&self, settings: DeliverySettings) -> EventDelivery {
-        let taken = self.stripe.state().account.events.len();
+        let taken = self.stripe.state().account.events.end();
         let sender = Arc::new(EventSender::new(&settings));
         let (progress_sender, progress) = watch::channel(DeliveryProgress { taken, open: 0 });
         let seed = match settings.order {
@@ -125,7 +125,7 @@ impl EventDelivery {
         self.sender.attempt(event, reason).await
     }
 
-    /// Returns all attempts so far, in the order in which they ended.
+    /// Returns the newest attempts, in the order in which they ended.
     pub fn attempts(&self) -> Vec<DeliveryAttempt> {
         self.sender.attempts()
     }
@@ -183,7 +183,7 @@ impl Sending {
     }
 
     fn take_new(&mut self) {
-        let new = self.stripe.state().account.events[self.taken..].to_vec();
+        let new: Vec<Event> = self.stripe.state().account.events.since(self.taken).cloned().collect();
         self.taken += new.len();
         for event in new {
             let first = WaitingEvent { event, reason: DeliveryReason::First };

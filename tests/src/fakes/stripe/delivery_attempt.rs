@@ -9,8 +9,11 @@ use tokio::sync::watch;
 
 use super::delivery::DeliverySettings;
 use super::events::Event;
+use crate::fakes::bounded_log::BoundedLog;
 use crate::fakes::server::{unix_now, unix_now_ms};
 
+/// The maximum number of attempts that are listed: the newest.
+const ATTEMPTS_MAX: usize = 1_000;
 /// The maximum duration of an attempt.
 const ATTEMPT_MAX: Duration = Duration::from_secs(20);
 /// The age of the signature of a late delivery, in seconds: endpoints accept five minutes.
@@ -69,7 +72,7 @@ pub(super) struct EventSender {
     secret: String,
     /// The number of attempts that were started.
     started: AtomicUsize,
-    attempts: Mutex<Vec<DeliveryAttempt>>,
+    attempts: Mutex<BoundedLog<DeliveryAttempt, ATTEMPTS_MAX>>,
     /// The number of attempts that have ended.
     ended: watch::Sender<usize>,
 }
@@ -112,12 +115,12 @@ impl EventSender {
         };
         let mut attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
         attempts.push(attempt.clone());
-        self.ended.send_replace(attempts.len());
+        self.ended.send_replace(attempts.end());
         attempt
     }
 
     pub(super) fn attempts(&self) -> Vec<DeliveryAttempt> {
-        self.attempts.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.attempts.lock().unwrap_or_else(PoisonError::into_inner).kept().cloned().collect()
     }
 
     pub(super) fn ended(&self) -> watch::Receiver<usize> {

@@ -62,7 +62,7 @@ impl Stripe {
 
     /// Wakes up the tasks that deliver events.
     pub(super) fn announce(&self, state: &StripeState) {
-        let count = state.account.events.len();
+        let count = state.account.events.end();
         self.events.send_if_modified(|known| std::mem::replace(known, count) != count);
     }
 
