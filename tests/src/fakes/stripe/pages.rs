@@ -77,6 +77,11 @@ pub(super) fn see_other(url: &str) -> FakeResponse {
     FakeResponse { status: 303, headers: vec![("location".to_owned(), url.to_owned())], body: Vec::new() }
 }
 
+/// Returns a link; nothing without a URL.
+pub(super) fn link(url: Option<&str>, text: &str) -> String {
+    url.map_or(String::new(), |url| format!("<a href=\"{}\">{text}</a>", escaped(url)))
+}
+
 /// Escapes text for markup.
 pub(super) fn escaped(text: &str) -> String {
     let text = text.replace('&', "&amp;").replace('<', "&lt;");
@@ -113,14 +118,21 @@ impl Account {
             Some(session) if session.url.is_some() && session.expires_at > self.now => {
                 page(200, "Checkout", &self.checkout_form(session, ""))
             }
-            Some(_) => page(200, "You're all done here", "<p>The session is complete or has expired.</p>"),
+            Some(session) => {
+                let link = link(session.cancel_url.as_deref(), "Return");
+                let text = format!("<p>The session is complete or has expired.</p>{link}");
+                page(200, "You're all done here", &text)
+            }
             None => page(404, "Something went wrong", "<p>The page could not be found.</p>"),
         }
     }
 
     fn submit_checkout_page(&mut self, id: &str, card: Card) -> FakeResponse {
-        if self.find::<Session>(id).is_none() {
-            return self.checkout_page(id);
+        match self.find::<Session>(id) {
+            None => return self.checkout_page(id),
+            // A double click on the button.
+            Some(session) if session.status == "complete" => return see_other(&session.destination()),
+            Some(_) => {}
         }
         match self.pay_session(id, card) {
             Ok(url) => see_other(&url),
@@ -149,10 +161,7 @@ impl Account {
         }
         let field = card_field();
         body.push_str(&format!("<form method=\"post\">{field}<button>Pay</button></form>"));
-        if let Some(url) = &session.cancel_url {
-            body.push_str(&format!("<a href=\"{}\">Back without paying</a>", escaped(url)));
-        }
-        body
+        body + &link(session.cancel_url.as_deref(), "Back without paying")
     }
 }
 

@@ -68,8 +68,7 @@ impl Account {
         }
         self.put(paid);
         self.emit("checkout.session.completed", id);
-        let url = session.success_url.expect("a session with a page has a URL");
-        Ok(url.replace("{CHECKOUT_SESSION_ID}", id))
+        Ok(session.destination())
     }
 
     fn new_payer(&mut self, session: &Session) -> String {

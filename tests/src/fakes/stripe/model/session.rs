@@ -100,6 +100,15 @@ impl Session {
         }
     }
 
+    /// Returns where its page sends the customer after the payment.
+    ///
+    /// # Panics
+    /// If it has no page.
+    pub(in crate::fakes::stripe) fn destination(&self) -> String {
+        let url = self.success_url.as_ref().expect("a session with a page has a URL");
+        url.replace("{CHECKOUT_SESSION_ID}", &self.id)
+    }
+
     /// Sets the reference.
     #[must_use]
     pub fn client_reference_id(mut self, reference: &str) -> Self {

@@ -3,7 +3,7 @@
 use super::super::account::Account;
 use super::super::calendar::Day;
 use super::super::model::{Customer, PortalSession, Price, Product, Subscription};
-use super::super::pages::{card_field, card_of, escaped, page, price_text, see_other};
+use super::super::pages::{card_field, card_of, escaped, link, page, price_text, see_other};
 use super::super::subscriptions::Cancellation;
 use crate::fakes::server::{FakeResponse, Request};
 
@@ -51,10 +51,7 @@ impl Account {
         if matches!(kind, None | Some("payment_method_update")) {
             body.push_str(&form("card", "", &card_field(), "Save card"));
         }
-        if let Some(url) = &session.return_url {
-            body.push_str(&format!("<a href=\"{}\">Return</a>", escaped(url)));
-        }
-        body
+        body + &link(session.return_url.as_deref(), "Return")
     }
 
     fn portal_entry(&self, subscription: &Subscription, kind: Option<&str>) -> String {
@@ -83,11 +80,13 @@ impl Account {
 
     fn price_field(&self, of: &Subscription) -> String {
         let currency = self.currency(of);
+        let current = of.items.first().map(|item| &item.price);
         let is_sold = |price: &Price| price.active && price.recurring.is_some() && price.currency == currency;
         let option = |price: &Price| {
             let product = self.find::<Product>(&price.product).map_or("", |product| &product.name);
             let (id, product) = (escaped(&price.id), escaped(product));
-            format!("<option value=\"{id}\">{product}, {}</option>", price_text(price))
+            let selected = if current == Some(&price.id) { " selected" } else { "" };
+            format!("<option value=\"{id}\"{selected}>{product}, {}</option>", price_text(price))
         };
         let options: String = self.newest_first(is_sold).into_iter().map(option).collect();
         format!("<label>Plan <select name=\"price\">{options}</select></label>")

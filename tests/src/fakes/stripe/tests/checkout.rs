@@ -254,7 +254,9 @@ async fn the_page_of_a_session_takes_a_card_and_redirects() {
     assert_eq!(paid.headers()["location"], format!("https://app.example.com/billing?session={id}"));
     assert_eq!(stripe.get::<Session>(id).status, "complete");
     let again = with_form(browser.post(url), &[("card", "works")]).send().await.unwrap();
-    assert!(again.text().await.unwrap().contains("You're all done here"));
+    assert_eq!(again.headers()["location"], paid.headers()["location"], "a double click");
+    let later = browser.get(url).send().await.unwrap().text().await.unwrap();
+    assert!(later.contains("You're all done here") && later.contains(">Return</a>"), "{later}");
     assert_eq!(ids(&get(&stripe, "/v1/subscriptions?customer=cus_1").await.1).len(), 2, "one new");
     assert_eq!(browser.get(format!("{url}0")).send().await.unwrap().status(), 404);
 }

@@ -99,6 +99,9 @@ async fn a_flow_shows_one_thing_and_can_redirect() {
     assert_eq!(update["flow"]["subscription_update"]["subscription"], "sub_1");
     let text = page(&update).await;
     assert!(text.contains("Change plan") && !text.contains("Cancel plan"), "{text}");
+    let prices: Vec<_> =
+        text.split("<option ").skip(1).filter_map(|option| option.split('>').next()).collect();
+    assert_eq!(prices, ["value=\"price_team\"", "value=\"price_pro\" selected"], "the current one is chosen");
     let change = [("action", "change"), ("subscription", "sub_1"), ("price", "price_team")];
     assert_eq!(press(&update, &change).await.status(), 400, "the card declines");
     assert_eq!(stripe.get::<Subscription>("sub_1").items[0].price, "price_pro");
