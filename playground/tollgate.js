@@ -1,7 +1,8 @@
 /**
  * A client for Tollgate in the browser: requests with a session token, refusals as objects, usage, and billing.
  *
- * Copy this file into your frontend. It has no dependencies. `app.js` uses all of it.
+ * Copy this file into your frontend. It has no dependencies. `app.js` uses all of it. Make one client for the whole page,
+ * outside of your components: it knows whether the session token is still good.
  *
  *     const getToken = (options) => window.Clerk.session?.getToken(options);
  *     const tollgate = new Tollgate({ origin: "https://api.example.com", getToken });
@@ -19,6 +20,7 @@
 
 /**
  * A request that Tollgate refused, with what helps. The codes are listed in `docs/gate.md` and `docs/billing.md`.
+ * All other failures are those of `fetch` and of Clerk: there was no response, or no token, or the request was aborted.
  */
 export class TollgateRefusal extends Error {
   /**
@@ -72,6 +74,11 @@ export class TollgateRefusal extends Error {
  */
 
 /**
+ * What cancels a request: `signal`, of an `AbortController`. Abort when what waits for the response is gone.
+ * @typedef {{signal?: AbortSignal}} Cancelable
+ */
+
+/**
  * What to buy, or to change to. `interval` is needed only if the plan has prices for several.
  * @typedef {{plan: string, interval?: string, quantity?: number}} Order
  */
@@ -81,7 +88,9 @@ export class Tollgate {
   #getToken;
   #billingPath;
   #usagePath;
-  #tokenIsOld = false;
+  /** How often the plan may have changed, and how many of these changes the newest token includes. */
+  #changes = 0;
+  #changesInToken = 0;
 
   /**
    * @param {object} options
@@ -99,50 +108,52 @@ export class Tollgate {
   }
 
   /**
-   * Sends a request with a session token, as `fetch` does. If the token has expired on the way, it is sent once more.
-   * @param {string} path
+   * Sends a request with a session token, as `fetch` does. If Tollgate refuses the token, because it has expired on the
+   * way, it sends the request once more with a new one.
+   * @param {string} path on the gateway
    * @param {RequestInit} [options] without a stream as its body
    * @returns {Promise<Response>}
    * @throws {TollgateRefusal} if Tollgate refuses it
    */
   async fetch(path, options = {}) {
-    let token = await this.#token();
-    let response = await this.#send(path, options, token);
-    if (response.status === 401 && token) {
-      this.#tokenIsOld = true;
-      token = await this.#token();
-      response = await this.#send(path, options, token);
+    let response = await this.#send(path, options);
+    let refusal = await refusalOf(response);
+    if (refusal?.status === 401 && refusal.code !== "missing_token") {
+      this.planMayHaveChanged();
+      response = await this.#send(path, options);
+      refusal = await refusalOf(response);
     }
-    if (!response.headers.get("content-type")?.startsWith("application/problem+json")) return response;
-    throw new TollgateRefusal(response, await response.json());
+    if (refusal) throw refusal;
+    return response;
   }
 
-  /** Makes the next request get a new token, because the plan may have changed. */
+  /** Makes the requests from now on use a new token, because the plan may have changed. */
   planMayHaveChanged() {
-    this.#tokenIsOld = true;
+    this.#changes += 1;
   }
 
   /**
    * Returns the plan of the caller, and what is used of its limits.
+   * @param {Cancelable} [options]
    * @returns {Promise<{plan: string, subject: string, features: string[], limits: Record<string, "unlimited" |
    *   {per: string, max: number, used: number, remaining: number, reset: string, over?: number}[]>}>}
    */
-  usage() {
-    return this.#json(this.#usagePath);
+  usage(options) {
+    return this.#json(this.#usagePath, options);
   }
 
-  /** Returns what is for sale, lowest plan first. @returns {Promise<Plan[]>} */
-  async plans() {
-    return (await this.#json(`${this.#billingPath}/plans`)).plans;
+  /** Returns what is for sale, lowest plan first. @param {Cancelable} [options] @returns {Promise<Plan[]>} */
+  async plans(options) {
+    return (await this.#json(`${this.#billingPath}/plans`, options)).plans;
   }
 
-  /** Returns what the caller has. @returns {Promise<Subscription>} */
-  subscription() {
-    return this.#json(`${this.#billingPath}/subscription`);
+  /** Returns what the caller has. @param {Cancelable} [options] @returns {Promise<Subscription>} */
+  subscription(options) {
+    return this.#json(`${this.#billingPath}/subscription`, options);
   }
 
   /**
-   * Returns the URL of Stripe's page to buy a plan.
+   * Returns the URL of Stripe's page to buy a plan. Called twice, by a double click, it opens one checkout.
    * @param {Order & Record<string, any>} order also `success_url`, `cancel_url`, and `locale`
    * @returns {Promise<string>}
    */
@@ -194,39 +205,47 @@ export class Tollgate {
 
   /**
    * Returns invoices, newest first.
-   * @param {{limit?: number, after?: string}} [options]
+   * @param {{limit?: number, after?: string} & Cancelable} [options]
    * @returns {Promise<{invoices: {id: string, number: string, status: string, total: number, currency: string,
    *   created: string, hosted_url: string, pdf_url: string}[], has_more: boolean}>}
    */
-  invoices(options = {}) {
-    const query = new URLSearchParams();
-    for (const [name, value] of Object.entries(options)) query.set(name, String(value));
-    return this.#json(`${this.#billingPath}/invoices?${query}`);
+  invoices({ signal, ...page } = {}) {
+    const query = new URLSearchParams(Object.entries(page).map(([name, value]) => [name, String(value)]));
+    return this.#json(`${this.#billingPath}/invoices?${query}`, { signal });
   }
 
   /**
-   * Waits until Stripe's event has set a plan: call it when the browser returns from a checkout.
+   * Waits until Stripe's event has set a plan: call it when the browser returns from a checkout. What does not respond
+   * meanwhile is asked again.
    * @param {string} plan
-   * @param {number} [tries] one each second
+   * @param {{tries?: number} & Cancelable} [options] one try each second
    * @returns {Promise<boolean>} false if it still has another plan: it will come later
    */
-  async untilPlan(plan, tries = 20) {
-    for (let n = 0; n < tries; n++) {
-      if (n > 0) await new Promise((resolve) => setTimeout(resolve, 1000));
-      this.#tokenIsOld = true;
-      if ((await this.usage()).plan === plan) return true;
+  async untilPlan(plan, { tries = 20, signal } = {}) {
+    for (let left = tries; left > 0; left--) {
+      this.planMayHaveChanged();
+      try {
+        if ((await this.usage({ signal })).plan === plan) return true;
+      } catch (error) {
+        const isLasting = error instanceof TollgateRefusal && error.status < 500;
+        if (isLasting || signal?.aborted || left === 1) throw error;
+      }
+      if (left > 1) await new Promise((resolve) => setTimeout(resolve, 1000));
     }
     return false;
   }
 
+  /** Returns a token that includes all changes so far. One that comes during the wait counts for the next token. */
   async #token() {
-    const token = await this.#getToken({ skipCache: this.#tokenIsOld });
-    this.#tokenIsOld = false;
+    const changes = this.#changes;
+    const token = await this.#getToken({ skipCache: this.#changesInToken < changes });
+    this.#changesInToken = Math.max(this.#changesInToken, changes);
     return token;
   }
 
-  /** @param {string} path @param {RequestInit} options @param {string | null | undefined} token */
-  #send(path, options, token) {
+  /** @param {string} path @param {RequestInit} options */
+  async #send(path, options) {
+    const token = await this.#token();
     const headers = new Headers(options.headers);
     if (token) headers.set("authorization", `Bearer ${token}`);
     return fetch(this.#origin + path, { ...options, headers });
@@ -248,9 +267,20 @@ export class Tollgate {
   /** @param {string} endpoint @param {object} body */
   async #act(endpoint, body) {
     const subscription = await this.#post(endpoint, body);
-    this.#tokenIsOld = true;
+    this.planMayHaveChanged();
     return subscription;
   }
+}
+
+/**
+ * Returns the refusal in a response of Tollgate. A problem document without a `code` is one of your service.
+ * @param {Response} response
+ * @returns {Promise<TollgateRefusal | null>}
+ */
+async function refusalOf(response) {
+  if (!response.headers.get("content-type")?.startsWith("application/problem+json")) return null;
+  const problem = await response.clone().json().catch(() => null);
+  return typeof problem?.code === "string" ? new TollgateRefusal(response, problem) : null;
 }
 
 /**

@@ -55,6 +55,22 @@ async fn the_client_renews_tokens_and_turns_refusals_into_objects() {
         return asked;"#;
     assert_eq!(run(&visit, changed).await, json!([false, true, false]));
 
+    let meanwhile = r#"
+        let resolve;
+        tokens.push(new Promise((given) => (resolve = given)), valid, valid);
+        const first = tollgate.usage();
+        tollgate.planMayHaveChanged();
+        resolve(valid);
+        await first;
+        await tollgate.usage();
+        await tollgate.usage();
+        return asked;"#;
+    assert_eq!(
+        run(&visit, meanwhile).await,
+        json!([false, true, false]),
+        "a change while a token is awaited"
+    );
+
     let reports = r#"
         tokens.push(valid);
         const { status, code, requiredPlan, upgradeUrl } = await refusal(tollgate.fetch("/reports"));
@@ -81,4 +97,49 @@ async fn the_client_renews_tokens_and_turns_refusals_into_objects() {
         const response = await tollgate.fetch("/no-such-page");
         return [response.status, rateLimit(response)];"#;
     assert_eq!(run(&visit, others).await, json!([404, null]), "of the service, not of Tollgate");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_client_leaves_the_refusals_of_a_service_to_the_page() {
+    let visit = BrowserVisit::start().await;
+    // The responses of a service behind the gateway.
+    let own = r#"
+        const sent = window.fetch;
+        let requests = 0;
+        window.fetch = async (path) => {
+          requests += 1;
+          const type = path === "/own-problem" ? "application/problem+json" : "text/plain";
+          return new Response("{}", { status: 401, headers: { "content-type": type } });
+        };
+        tokens.push(valid, valid);
+        const statuses = [(await tollgate.fetch("/own-problem")).status, (await tollgate.fetch("/own-text")).status];
+        window.fetch = sent;
+        return { statuses, requests };"#;
+    let want = json!({"statuses": [401, 401], "requests": 2});
+    assert_eq!(run(&visit, own).await, want, "as they are, and none is sent again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_client_waits_for_a_plan_until_it_is_aborted() {
+    let visit = BrowserVisit::start().await;
+    let failing_once = r#"
+        tokens.push(Promise.reject(new Error("Clerk does not respond")), valid);
+        return [await tollgate.untilPlan("free"), asked];"#;
+    assert_eq!(run(&visit, failing_once).await, json!([true, [true, true]]));
+
+    let signed_out = r#"return [(await refusal(tollgate.untilPlan("free"))).code, asked];"#;
+    assert_eq!(run(&visit, signed_out).await, json!(["missing_token", [true]]), "it does not try again");
+
+    let never = r#"
+        tokens.push(valid);
+        return [await tollgate.untilPlan("pro", { tries: 1 }), asked];"#;
+    assert_eq!(run(&visit, never).await, json!([false, [true]]));
+
+    let aborted = r#"
+        tokens.push(valid);
+        const controller = new AbortController();
+        const waiting = tollgate.untilPlan("pro", { signal: controller.signal });
+        controller.abort();
+        return waiting.then(() => "ended", ({ name }) => name);"#;
+    assert_eq!(run(&visit, aborted).await, json!("AbortError"));
 }
