@@ -5,7 +5,7 @@
  * @module
  */
 
-import { byId, clock, element } from "./elements.js";
+import { byId, clock, disabledDuring, element } from "./elements.js";
 
 /** How many entries a list shows. */
 const SHOWN_MAX = 100;
@@ -31,7 +31,7 @@ class EntryList {
     this.#toEntry = toEntry;
   }
 
-  /** Returns whether it replaces an entry. */
+  /** Shows an entry. Returns whether it replaces one. */
   put(key, data) {
     const entry = element("li", {}, ...this.#toEntry(data));
     const replaced = this.#entries.get(key);
@@ -62,11 +62,19 @@ export function watch({ onRecord, onAction }) {
   const deliveries = new EntryList("deliveries", deliveryEntry);
   const records = new EntryList("records", recordEntry);
   const audit = new EntryList("audit", auditEntry);
+  const known = new Map();
+  const showRecord = (record) => {
+    records.put(record.subject, record);
+    const [before, now] = [known.get(record.subject), JSON.stringify(record)];
+    known.set(record.subject, now);
+    // Also if it has changed while the page was not connected.
+    if (before && before !== now) onRecord(record.subject);
+  };
   const shown = {
     request: (request) => requests.put(request.id, request),
     audit: (line) => audit.put(Symbol("one of its own"), line),
     delivery: (delivery) => deliveries.put(delivery.id, delivery) || offerEvent(delivery),
-    clerk: (record) => records.put(record.subject, record) && onRecord(record.subject),
+    clerk: showRecord,
     counters: ({ values }) => showCounters(values),
     faults: ({ clerk_down_until }) => showClerkState(clerk_down_until),
   };
@@ -77,7 +85,10 @@ export function watch({ onRecord, onAction }) {
     for (const list of [requests, deliveries, records, audit]) list.clear();
     byId("event").replaceChildren(element("option", { value: "", textContent: "none yet" }));
   };
-  source.onerror = () => (byId("connection").textContent = "reconnecting");
+  source.onerror = () => {
+    byId("connection").textContent =
+      "the connection is lost. If you have ended the playground, start it again, and open its new URL.";
+  };
   for (const [kind, show] of Object.entries(shown)) {
     source.addEventListener(kind, (event) => show(JSON.parse(event.data)));
   }
@@ -97,11 +108,32 @@ async function press(button) {
     output.textContent = "There is no event yet: buy a plan first.";
     return;
   }
-  button.disabled = true;
-  const response = await fetch(`/playground/api/${ACTIONS[button.dataset.action](event)}`, { method: "POST" });
-  const { status, body, error } = await response.json();
-  button.disabled = false;
-  output.replaceChildren(...(status ? [pill(status), ` ${body?.code ?? body?.status ?? ""}`] : [error ?? ""]));
+  output.textContent = "";
+  await disabledDuring(button, async () => {
+    try {
+      const path = ACTIONS[button.dataset.action](event);
+      const response = await fetch(`/playground/api/${path}`, { method: "POST" });
+      output.append(...outcome(await response.json()));
+    } catch {
+      output.textContent = "The playground does not respond. Is it still running?";
+    }
+  });
+}
+
+/** Returns what a button has caused: nodes and texts. */
+function outcome({ error, deliveries, changed, status, asks_before, asks_after }) {
+  if (error) return [`${error}.`];
+  if (deliveries) {
+    const entry = ({ type, status, body }) =>
+      element("span.line", {}, pill(status), ` ${body?.code ?? body?.status ?? ""} · ${type}`);
+    const change = changed.length > 0 ? `This has changed ${changed.join(", ")}.` : "Nothing has changed at Clerk.";
+    return [...deliveries.map(entry), change];
+  }
+  if (asks_before === undefined) return [];
+  const count = asks_after < asks_before ? "but usage is lost" : "and the count has survived";
+  const text = ` That request failed, Envoy has replaced the VM that crashed, ${count}: ` +
+    `${asks_before} asks before, ${asks_after} after.`;
+  return [pill(status), text];
 }
 
 /** Lets the user choose a new event of Stripe. A forged one is not Stripe's. */
@@ -152,17 +184,11 @@ function showCounters(values) {
   byId("counters").replaceChildren(...rows);
 }
 
-let timer;
-
 function showClerkState(downUntil) {
-  clearInterval(timer);
-  const show = () => {
-    const seconds = Math.ceil((downUntil - Date.now()) / 1000);
-    byId("clerk-state").textContent = seconds > 0 ? `Clerk is down for ${seconds} s.` : "";
-    if (seconds <= 0) clearInterval(timer);
-  };
-  timer = setInterval(show, 500);
-  show();
+  const state = byId("clerk-state");
+  const wasDown = state.textContent !== "";
+  state.textContent = wasDown ? "Clerk is back." : "";
+  if (downUntil) state.textContent = `Clerk is down until ${clock(downUntil)}.`;
 }
 
 /** Returns a text for the end of a line. */

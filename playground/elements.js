@@ -22,15 +22,50 @@ export function element(tag, properties = {}, ...children) {
 }
 
 /**
- * Replaces the content of an element. The focus stays on the button with the same text.
+ * Replaces the content of an element. The focus stays on the button or the choice with the same name.
  * @param {HTMLElement} parent
  * @param {...any} children
  */
 export function replace(parent, ...children) {
-  const focused = parent.contains(document.activeElement) ? document.activeElement.textContent : null;
+  const nameOf = (control) => control.ariaLabel ?? control.textContent;
+  const focused = parent.contains(document.activeElement) ? nameOf(document.activeElement) : null;
   parent.replaceChildren(...children);
   if (focused === null) return;
-  [...parent.querySelectorAll("button")].find((button) => button.textContent === focused)?.focus();
+  [...parent.querySelectorAll("button, select")].find((control) => nameOf(control) === focused)?.focus();
+}
+
+/**
+ * Disables a button while something runs, so that a double click starts it once. Then the focus returns to it, unless
+ * it was moved meanwhile.
+ * @param {HTMLButtonElement} button
+ * @param {() => Promise<void>} run
+ */
+export async function disabledDuring(button, run) {
+  const hadFocus = document.activeElement === button;
+  button.disabled = true;
+  try {
+    await run();
+  } finally {
+    button.disabled = false;
+    if (hadFocus && document.activeElement === document.body) button.focus();
+  }
+}
+
+/** Things of which only the newest counts: the start of one aborts what the one before still waits for. */
+export class Newest {
+  #controller = new AbortController();
+
+  /** Starts another one. @returns {AbortSignal} */
+  start() {
+    this.#controller.abort();
+    this.#controller = new AbortController();
+    return this.signal;
+  }
+
+  /** Aborted as soon as the newest is another one. */
+  get signal() {
+    return this.#controller.signal;
+  }
 }
 
 /** Returns a time of day, such as `14:05:09`. @param {string | number} time */

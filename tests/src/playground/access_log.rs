@@ -10,6 +10,8 @@ const FROM_UPSTREAM: &str = "via_upstream";
 #[derive(Debug, Deserialize)]
 struct AccessLogLine {
     time_ms: String,
+    /// Set for a request of the playground itself.
+    own: Option<String>,
     method: String,
     path: String,
     status: u16,
@@ -59,7 +61,8 @@ pub(super) fn request_event(line: &str) -> Option<RequestEvent> {
     let line: AccessLogLine = serde_json::from_str(line).ok()?;
     let decision = decision(&line);
     let is_page = decision == ShownDecision::Passed && matches!(line.method.as_str(), "GET" | "HEAD");
-    if line.path.starts_with(API_PREFIX) || is_page {
+    let is_own = line.own.is_some() || line.path.starts_with(API_PREFIX);
+    if is_own || is_page {
         return None;
     }
     Some(RequestEvent {
@@ -105,7 +108,7 @@ mod tests {
     /// Returns a line like those of Envoy, with other values for some fields.
     fn line(fields: &Value) -> String {
         let mut line = json!({
-            "time_ms": "1795939200123", "time": "2026-11-29T08:00:00.123Z", "method": "POST", "path": "/ask",
+            "time_ms": "1795939200123", "own": null, "time": "2026-11-29T08:00:00.123Z", "method": "POST", "path": "/ask",
             "status": 200, "details": "via_upstream", "flags": null, "duration_ms": 7, "bytes_in": 0, "bytes_out": 2,
             "request_id": "r1", "user": null, "organization": null, "plan": null, "response_plan": null,
             "response_subject": null,
@@ -172,8 +175,11 @@ mod tests {
 
     #[test]
     fn pages_own_requests_and_other_lines_are_left_out() {
-        let left_out =
-            [json!({"method": "GET", "path": "/app.js"}), json!({"path": "/playground/api/token"})];
+        let left_out = [
+            json!({"method": "GET", "path": "/app.js"}),
+            json!({"path": "/playground/api/token"}),
+            json!({"path": "/usage", "details": "usage", "own": "yes"}),
+        ];
         for fields in left_out {
             assert_eq!(event(&fields), Value::Null, "{fields}");
         }

@@ -4,7 +4,9 @@ use super::deliveries::newest_two;
 use super::history::PlaygroundEvent;
 use super::people::{PEOPLE, Person};
 use super::state::PlaygroundState;
-use crate::fakes::stripe::{DeliveryAttempt, DeliveryReason};
+use super::worker_crash::WorkerCrash;
+use crate::fakes::stripe::DeliveryReason;
+use crate::fakes::stripe::events::Event;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::sse::{Event as ServerSentEvent, KeepAlive, Sse};
@@ -81,40 +83,52 @@ async fn events(State(state): Shared) -> Sse<impl Stream<Item = Result<ServerSen
 }
 
 async fn again(state: Shared, event: Path<String>) -> Result<Json<Value>, PlaygroundError> {
-    deliver(&state, &event, DeliveryReason::Again).await.map(|attempt| response_of(&attempt))
+    deliver_emitted(&state, &[&event], DeliveryReason::Again).await
 }
 
 async fn late(state: Shared, event: Path<String>) -> Result<Json<Value>, PlaygroundError> {
-    deliver(&state, &event, DeliveryReason::Late).await.map(|attempt| response_of(&attempt))
-}
-
-async fn deliver(
-    state: &PlaygroundState,
-    event: &str,
-    reason: DeliveryReason,
-) -> Result<DeliveryAttempt, PlaygroundError> {
-    let event = state.stripe.emitted_event(event);
-    let event = event.ok_or(PlaygroundError(StatusCode::NOT_FOUND, "Stripe has no such event"))?;
-    Ok(state.delivery.deliver(&event, reason).await)
+    deliver_emitted(&state, &[&event], DeliveryReason::Late).await
 }
 
 async fn forge(State(state): Shared) -> Json<Value> {
-    response_of(&state.forge_event().await)
+    let event = state.forged_event();
+    deliver(&state, &[event], DeliveryReason::Forged).await
 }
 
-/// Delivers the newest two events again, the newer one first. The response is that of the last delivery.
+/// Delivers the newest two events again, the newer one first.
 async fn out_of_order(State(state): Shared) -> Result<Json<Value>, PlaygroundError> {
     let newest = newest_two(&state.delivery.attempts());
     let [newer, older] =
         newest.ok_or(PlaygroundError(StatusCode::CONFLICT, "Stripe has not sent two events yet"))?;
-    deliver(&state, &newer, DeliveryReason::OutOfOrder).await?;
-    deliver(&state, &older, DeliveryReason::OutOfOrder).await.map(|attempt| response_of(&attempt))
+    deliver_emitted(&state, &[&newer, &older], DeliveryReason::OutOfOrder).await
 }
 
-/// Shows the gateway's response to a delivery.
-fn response_of(attempt: &DeliveryAttempt) -> Json<Value> {
-    let body: Value = serde_json::from_str(&attempt.body).unwrap_or_else(|_| attempt.body.as_str().into());
-    Json(json!({"status": attempt.status, "body": body}))
+/// Delivers events of Stripe with these ids.
+async fn deliver_emitted(
+    state: &PlaygroundState,
+    ids: &[&str],
+    reason: DeliveryReason,
+) -> Result<Json<Value>, PlaygroundError> {
+    let events: Option<Vec<Event>> = ids.iter().map(|id| state.stripe.emitted_event(id)).collect();
+    let events = events.ok_or(PlaygroundError(StatusCode::NOT_FOUND, "Stripe has no such event"))?;
+    Ok(deliver(state, &events, reason).await)
+}
+
+/// Delivers events one after the other. Shows the gateway's responses in this order, and whose record at Clerk has
+/// changed meanwhile.
+async fn deliver(state: &PlaygroundState, events: &[Event], reason: DeliveryReason) -> Json<Value> {
+    let before = state.public_metadata();
+    let mut deliveries = Vec::new();
+    for event in events {
+        let attempt = state.delivery.deliver(event, reason).await;
+        let body: Value = serde_json::from_str(&attempt.body).unwrap_or_default();
+        deliveries.push(
+            json!({"event": attempt.event, "type": attempt.kind, "status": attempt.status, "body": body}),
+        );
+    }
+    let after = state.public_metadata();
+    let changed: Vec<_> = after.iter().filter(|record| !before.contains(record)).map(|(id, _)| id).collect();
+    Json(json!({"deliveries": deliveries, "changed": changed}))
 }
 
 /// Takes Clerk down, and gives Stripe an event to deliver meanwhile.
@@ -124,6 +138,7 @@ async fn clerk_down(State(state): Shared) -> Json<Value> {
     Json(json!({}))
 }
 
-async fn crash_worker(State(state): Shared) -> Json<Value> {
-    Json(json!({ "status": state.crash_worker().await }))
+async fn crash_worker(State(state): Shared) -> Result<Json<WorkerCrash>, PlaygroundError> {
+    let late = PlaygroundError(StatusCode::GATEWAY_TIMEOUT, "Envoy has not replaced the VM in time");
+    state.crash_worker().await.map(Json).map_err(|_| late)
 }

@@ -10,6 +10,8 @@ use std::time::Duration;
 pub(super) const API_PREFIX: &str = "/playground/api/";
 /// The cluster of these endpoints.
 const API_CLUSTER: &str = "playground";
+/// The header field of the playground's own requests to other paths, which are not shown.
+pub(super) const OWN_FIELD: &str = "x-playground";
 /// The price that sells the plan `pro` in the shipped document.
 pub(super) const PRO_PRICE: &str = "price_123";
 /// The monthly and the yearly price of the plan `team`.
@@ -133,10 +135,11 @@ fn response_members() -> Json {
 }
 
 /// Returns the fields of the access log besides the shipped ones.
-fn access_log_fields() -> [(&'static str, String); 6] {
+fn access_log_fields() -> [(&'static str, String); 7] {
     let response = |member: &str| format!("%DYNAMIC_METADATA({NAMESPACE}:{member})%");
     [
         ("time_ms", "%START_TIME(%s%3f)%".to_owned()),
+        ("own", format!("%REQ({OWN_FIELD})%")),
         ("user", "%REQ(X-TOLLGATE-USER)%".to_owned()),
         ("organization", "%REQ(X-TOLLGATE-ORGANIZATION)%".to_owned()),
         ("plan", "%REQ(X-TOLLGATE-PLAN)%".to_owned()),

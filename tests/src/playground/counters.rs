@@ -3,6 +3,8 @@
 use crate::processes::envoy::Stats;
 use serde_json::{Map, Value, json};
 
+/// Envoy's counter of the gate's VMs that it has started in the place of crashed ones.
+const REPLACED_VMS: &str = "wasm.plan_gate.vm_reload_success";
 /// The metrics of Tollgate, by the names in Envoy's statistics without their prefix.
 const METRICS: [&str; 10] = [
     "tollgate.gate.rule.ask.allowed",
@@ -21,6 +23,11 @@ const METRICS: [&str; 10] = [
 pub(super) fn shown(stats: &Stats) -> Value {
     let values = METRICS.iter().map(|metric| ((*metric).to_owned(), json!(stats.plugin(metric))));
     let mut values: Map<String, Value> = values.collect();
-    values.insert("wasm.plan_gate.vm_reload".to_owned(), json!(stats.vm_reloads("plan_gate")));
+    values.insert(REPLACED_VMS.to_owned(), json!(replaced_vms(stats)));
     json!({ "values": values })
+}
+
+/// Returns how many VMs of the gate Envoy has replaced.
+pub(super) fn replaced_vms(stats: &Stats) -> u64 {
+    stats.value(REPLACED_VMS)
 }

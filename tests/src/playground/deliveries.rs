@@ -1,5 +1,6 @@
 //! Stripe's events with the attempts to deliver them, as the pages show them.
 
+use super::history::KEPT_MAX;
 use crate::fakes::stripe::{DeliveryAttempt, DeliveryReason};
 use serde::Serialize;
 use serde_json::Value;
@@ -25,7 +26,7 @@ struct ShownAttempt {
     note: &'static str,
 }
 
-/// Returns the events of these attempts, in the order of their first attempts.
+/// Returns the newest events of these attempts, in the order of their first attempts.
 pub(super) fn by_event(attempts: &[DeliveryAttempt]) -> Vec<ShownDelivery> {
     let mut deliveries: Vec<ShownDelivery> = Vec::new();
     for attempt in attempts {
@@ -45,6 +46,8 @@ pub(super) fn by_event(attempts: &[DeliveryAttempt]) -> Vec<ShownDelivery> {
             }),
         }
     }
+    // More than the history keeps would push one another out of it again and again.
+    deliveries.drain(..deliveries.len().saturating_sub(KEPT_MAX));
     for delivery in &mut deliveries {
         let older = delivery.attempts.len().saturating_sub(ATTEMPTS_MAX);
         delivery.attempts.drain(..older);
@@ -131,6 +134,15 @@ mod tests {
         attempts.resize(ATTEMPTS_MAX + 1, attempt("evt_1", DeliveryReason::Retry, Some(500), ""));
         let shown = by_event(&attempts);
         assert_eq!((shown[0].attempts.len(), shown[0].attempts[0].note), (ATTEMPTS_MAX, "retry"));
+    }
+
+    #[test]
+    fn no_more_events_are_shown_than_the_history_keeps() {
+        let attempts: Vec<_> = (0..=KEPT_MAX)
+            .map(|n| attempt(&format!("evt_{n}"), DeliveryReason::First, Some(200), ""))
+            .collect();
+        let shown = by_event(&attempts);
+        assert_eq!((shown.len(), shown[0].id.as_str()), (KEPT_MAX, "evt_1"));
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod observers;
 mod people;
 mod setup;
 mod state;
+mod worker_crash;
 
 pub use command::run;
 pub use setup::Playground;

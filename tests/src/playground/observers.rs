@@ -5,7 +5,7 @@ use super::audit_log::audit_event;
 use super::history::EventKind;
 use super::log_tail::LogTail;
 use super::state::PlaygroundState;
-use super::{counters, deliveries, people};
+use super::{counters, deliveries};
 use crate::fakes::server::unix_now_ms;
 use crate::processes::envoy::Envoy;
 use serde_json::json;
@@ -19,11 +19,11 @@ const COUNTERS_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Starts the observers.
 pub(super) fn start(tasks: &mut JoinSet<()>, state: &Arc<PlaygroundState>, envoy: &Arc<Envoy>) {
-    state.publish_faults();
     tasks.spawn(requests(Arc::clone(state), envoy.access_log_file()));
     tasks.spawn(audit(Arc::clone(state), envoy.log_file()));
     tasks.spawn(attempts(Arc::clone(state)));
     tasks.spawn(metadata(Arc::clone(state)));
+    tasks.spawn(faults(Arc::clone(state)));
     tasks.spawn(counts(Arc::clone(state), Arc::clone(envoy)));
 }
 
@@ -62,11 +62,22 @@ async fn attempts(state: Arc<PlaygroundState>) {
 async fn metadata(state: Arc<PlaygroundState>) {
     let mut changes = state.clerk.log().changes();
     loop {
-        for subject in people::subjects() {
-            let shown = json!({"subject": subject, "public_metadata": state.clerk.public_metadata(subject)});
+        for (subject, metadata) in state.public_metadata() {
+            let shown = json!({"subject": subject, "public_metadata": metadata});
             state.history.publish(EventKind::Clerk, subject, &shown);
         }
         if changes.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn faults(state: Arc<PlaygroundState>) {
+    let mut until = state.clerk_down_until.subscribe();
+    loop {
+        let shown = json!({"clerk_down_until": *until.borrow_and_update()});
+        state.history.publish(EventKind::Faults, "", &shown);
+        if until.changed().await.is_err() {
             return;
         }
     }
@@ -77,6 +88,7 @@ async fn counts(state: Arc<PlaygroundState>, envoy: Arc<Envoy>) {
         // Ctrl-C in a terminal also ends Envoy, perhaps before this task.
         if let Some(stats) = envoy.stats_if_running().await {
             state.history.publish(EventKind::Counters, "", &counters::shown(&stats));
+            state.replaced_vms.send_replace(counters::replaced_vms(&stats));
         }
         tokio::time::sleep(COUNTERS_INTERVAL).await;
     }

@@ -31,6 +31,11 @@ pub(super) const PEOPLE: [Person; 4] = [
 ];
 
 impl Person {
+    /// Returns the id of who has the plan and the counter.
+    fn subject(&self) -> &'static str {
+        self.organization.unwrap_or(self.user)
+    }
+
     /// Returns a session token as Clerk would issue it now to a page of this origin.
     pub(super) fn token(&self, clerk: &FakeClerk, origin: &str) -> String {
         let token = match self.organization {
@@ -46,6 +51,11 @@ impl Person {
 /// Returns the ids of all users and organizations.
 pub(super) fn subjects() -> impl Iterator<Item = &'static str> {
     ["user_ada", "user_bob", "org_labs"].into_iter()
+}
+
+/// Returns one person of each user and organization.
+pub(super) fn one_of_each_subject() -> impl Iterator<Item = &'static Person> {
+    subjects().filter_map(|subject| PEOPLE.iter().find(|person| person.subject() == subject))
 }
 
 /// Puts the people into Clerk, and the prices of the plans into Stripe.

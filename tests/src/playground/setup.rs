@@ -3,6 +3,7 @@
 use super::history::History;
 use super::state::PlaygroundState;
 use super::{api, configuration, observers, people};
+use crate::client::unpooled;
 use crate::fakes::clerk::FakeClerk;
 use crate::fakes::stripe::{DeliverySettings, FakeStripe};
 use crate::fakes::upstream::PythonServer;
@@ -12,10 +13,11 @@ use crate::processes::gateway::{WEBHOOK_PATH, WEBHOOK_SECRET, connected_with_all
 use crate::processes::{crash_switch, ports};
 use std::net::Ipv4Addr;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 /// The time after which Stripe retries a delivery.
@@ -63,8 +65,9 @@ impl Playground {
             clerk,
             delivery,
             history: History::default(),
-            client: reqwest::Client::builder().no_proxy().build().expect("an HTTP client"),
-            clerk_down_until: Mutex::default(),
+            client: unpooled().build().expect("an HTTP client"),
+            clerk_down_until: watch::Sender::default(),
+            replaced_vms: watch::Sender::default(),
         });
         let mut tasks = JoinSet::new();
         observers::start(&mut tasks, &state, &envoy);

@@ -1,16 +1,17 @@
-//! What the endpoints and the observers share, and the failures that a person can cause.
+//! What the endpoints and the observers share, and the outage of Clerk that a person can cause.
 
-use super::history::{EventKind, History};
+use super::history::History;
+use super::people;
 use crate::fakes::clerk::FakeClerk;
 use crate::fakes::faults::{Fault, any};
 use crate::fakes::server::unix_now_ms;
 use crate::fakes::stripe::events::Event;
 use crate::fakes::stripe::model::Subscription;
-use crate::fakes::stripe::{API_VERSION, DeliveryAttempt, DeliveryReason, EventDelivery, FakeStripe};
-use crate::processes::crash_switch;
-use serde_json::json;
-use std::sync::{Arc, Mutex, PoisonError};
+use crate::fakes::stripe::{API_VERSION, EventDelivery, FakeStripe};
+use serde_json::{Value, json};
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// For how long Clerk is down.
 const CLERK_DOWN: Duration = Duration::from_secs(10);
@@ -23,29 +24,32 @@ pub(super) struct PlaygroundState {
     pub(super) clerk: FakeClerk,
     pub(super) delivery: EventDelivery,
     pub(super) history: History,
+    /// A client that reuses no connection: each request can get to another worker of Envoy.
     pub(super) client: reqwest::Client,
     /// Until when Clerk is down, in Unix milliseconds.
-    pub(super) clerk_down_until: Mutex<Option<i64>>,
+    pub(super) clerk_down_until: watch::Sender<Option<i64>>,
+    /// How many VMs of the gate Envoy has replaced.
+    pub(super) replaced_vms: watch::Sender<u64>,
 }
 
 impl PlaygroundState {
     /// Returns whether Clerk is down.
     pub(super) fn is_clerk_down(&self) -> bool {
-        self.clerk_down_until.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+        self.clerk_down_until.borrow().is_some()
     }
 
     /// Makes Clerk reset every connection for [`CLERK_DOWN`] from now on.
     pub(super) fn take_clerk_down(self: &Arc<Self>) {
         let until = unix_now_ms() + i64::try_from(CLERK_DOWN.as_millis()).unwrap_or_default();
         self.clerk.faults().always(any(), Fault::Reset);
-        self.set_clerk_down(Some(until));
+        self.clerk_down_until.send_replace(Some(until));
         let state = Arc::clone(self);
         tokio::spawn(async move {
             tokio::time::sleep(CLERK_DOWN).await;
             // Otherwise it was taken down again meanwhile.
-            if *state.clerk_down_until.lock().unwrap_or_else(PoisonError::into_inner) == Some(until) {
+            if *state.clerk_down_until.borrow() == Some(until) {
                 state.clerk.faults().clear();
-                state.set_clerk_down(None);
+                state.clerk_down_until.send_replace(None);
             }
         });
     }
@@ -69,24 +73,13 @@ impl PlaygroundState {
         changed.unwrap_or_else(|e| panic!("Stripe did not change {id}: {e}"));
     }
 
-    fn set_clerk_down(&self, until: Option<i64>) {
-        *self.clerk_down_until.lock().unwrap_or_else(PoisonError::into_inner) = until;
-        self.publish_faults();
+    /// Returns the public metadata of each user and organization, which contain the plan.
+    pub(super) fn public_metadata(&self) -> Vec<(&'static str, Value)> {
+        people::subjects().map(|subject| (subject, self.clerk.public_metadata(subject))).collect()
     }
 
-    /// Shows which faults are active.
-    pub(super) fn publish_faults(&self) {
-        let until = *self.clerk_down_until.lock().unwrap_or_else(PoisonError::into_inner);
-        self.history.publish(EventKind::Faults, "", &json!({ "clerk_down_until": until }));
-    }
-
-    /// Delivers an event with a plan for Bob that Stripe has not signed.
-    pub(super) async fn forge_event(&self) -> DeliveryAttempt {
-        let event = self.forged_event();
-        self.delivery.deliver(&event, DeliveryReason::Forged).await
-    }
-
-    fn forged_event(&self) -> Event {
+    /// Returns an event that would give Bob a plan, and that Stripe has not sent.
+    pub(super) fn forged_event(&self) -> Event {
         let subscription = json!({
             "id": "sub_forged",
             "object": "subscription",
@@ -96,13 +89,5 @@ impl PlaygroundState {
             "items": {"object": "list", "data": [{"price": {"id": super::configuration::PRO_PRICE}}]},
         });
         self.stripe.event_about("customer.subscription.created", subscription)
-    }
-
-    /// Crashes the VM of the gate on the worker thread that gets the request. Returns the status of the response.
-    pub(super) async fn crash_worker(&self) -> Option<u16> {
-        let request = self.client.get(format!("{}/ask", self.origin));
-        let fields = 0..=crash_switch::FIELDS_MAX;
-        let request = fields.fold(request, |request, n| request.header(format!("x-crash-{n}"), "1"));
-        request.send().await.ok().map(|response| response.status().as_u16())
     }
 }

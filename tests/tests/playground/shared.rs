@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use tempfile::TempDir;
 use tollgate_tests::client::unpooled;
 use tollgate_tests::playground::Playground;
-use tollgate_tests::waiting::{self, WAIT_MAX};
+use tollgate_tests::waiting::WAIT_MAX;
 
 /// The people who can sign in.
 pub const ADA: (&str, Option<&str>) = ("user_ada", None);
@@ -66,14 +66,6 @@ impl Visitor {
     pub async fn ask(&self, person: (&str, Option<&str>)) -> Response {
         let request = self.request(Method::POST, "/ask").bearer_auth(self.token(person).await);
         request.json(&json!({"question": "Does it work?"})).send().await.expect("a response")
-    }
-
-    /// Asks again and again, each time with a new token, until the status is as wanted.
-    pub async fn ask_until(&self, person: (&str, Option<&str>), is_wanted: impl Fn(u16) -> bool) -> Response {
-        waiting::until("such a response", async || {
-            Some(self.ask(person).await).filter(|response| is_wanted(response.status().as_u16()))
-        })
-        .await
     }
 
     /// Opens a checkout and pays on its page. Returns where the browser is sent to.

@@ -13,7 +13,9 @@ fn ends_with<'a>(id: &'a str, note: &'a str) -> impl Fn(&Value) -> bool + 'a {
 
 #[track_caller]
 fn assert_refused((status, response): &Answer, code: &str) {
-    assert_eq!((*status, &response["status"], &response["body"]["code"]), (200, &json!(400), &json!(code)));
+    let delivery = &response["deliveries"][0];
+    assert_eq!((*status, &delivery["status"], &delivery["body"]["code"]), (200, &json!(400), &json!(code)));
+    assert_eq!(response["changed"], json!([]));
 }
 
 #[tokio::test]
@@ -32,14 +34,24 @@ async fn deliveries_again_late_and_out_of_order_change_nothing() {
     let id = sale["id"].as_str().expect("an id");
 
     let (_, again) = visitor.press(&format!("deliveries/{id}/again")).await;
-    assert_eq!((&again["status"], &again["body"]["status"]), (&json!(200), &json!("already_received")));
+    let received = |delivery: &Value| (delivery["status"].clone(), delivery["body"]["status"].clone());
+    assert_eq!(received(&again["deliveries"][0]), (json!(200), json!("already_received")));
     events.until("delivery", ends_with(id, "delivered again")).await;
     let late = visitor.press(&format!("deliveries/{id}/late")).await;
     assert_refused(&late, "timestamp_outside_tolerance");
     let shown = events.until("delivery", ends_with(id, "delivered late")).await;
     assert_eq!(shown["attempts"][2]["outcome"], "timestamp_outside_tolerance", "{shown}");
     let (_, out_of_order) = visitor.press("deliveries/out-of-order").await;
-    assert_eq!(out_of_order["status"], 200);
+    let [newer, older] = [0, 1].map(|index| &out_of_order["deliveries"][index]);
+    assert_eq!((&newer["status"], &older["status"]), (&json!(200), &json!(200)), "{out_of_order}");
+    assert_eq!(out_of_order["changed"], json!([]));
+    for delivery in [newer, older] {
+        let id = delivery["event"].as_str().expect("an id");
+        events.until("delivery", ends_with(id, "out of order")).await;
+    }
+    // A page that is opened later gets the events in the order in which Stripe has sent them.
+    let is_one = |delivery: &Value| [&newer["event"], &older["event"]].contains(&&delivery["id"]);
+    assert_eq!(visitor.events().await.until("delivery", is_one).await["id"], older["event"]);
     assert_eq!(visitor.get("/usage", ADA).await.1["plan"], "pro");
 }
 
