@@ -7,10 +7,11 @@
 
 import { watch } from "./behind-the-scenes.js";
 import { clerk } from "./clerk.js";
-import { byId, day, during, element, money, replace, until } from "./elements.js";
+import { byId, day, disabledDuring, element, Newest, replace } from "./elements.js";
 import { isReached, reached } from "./path.js";
 import { refusalNote } from "./refusal-note.js";
 import { rateLimit, Tollgate, TollgateRefusal } from "./tollgate.js";
+import { changePreview, intervalChoice, invoiceEntry, meters, note, planCard, subscriptionView } from "./views.js";
 
 const tollgate = new Tollgate({ getToken: (options) => clerk.getToken(options) });
 
@@ -19,150 +20,128 @@ let plans = [];
 let usage = null;
 let subscription = null;
 
+/** Whoever is signed in, their answer, and their usage and plan: a newer one ends what was asked for an older one. */
+const [visits, answers, views] = [new Newest(), new Newest(), new Newest()];
+
 // Ask.
 
-async function ask(answer) {
+async function ask(answer, signal) {
   const body = JSON.stringify({ question: byId("question").value });
   const headers = { "content-type": "application/json" };
-  const response = await tollgate.fetch("/ask", { method: "POST", headers, body });
+  const response = await tollgate.fetch("/ask", { method: "POST", headers, body, signal });
   if (!response.ok) throw new Error(`The product responded with ${response.status}.`);
-  await showUsed(rateLimit(response));
+  await showUsed(rateLimit(response), signal);
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   for (let part = await reader.read(); !part.done; part = await reader.read()) answer.append(part.value);
   if (isReached("paid")) reached("ask");
 }
 
-async function openReports(answer) {
-  const response = await tollgate.fetch("/reports");
+async function openReports(answer, signal) {
+  const response = await tollgate.fetch("/reports", { signal });
   answer.append(`Your reports: ${(await response.json()).reports.join(", ")}`);
 }
 
 /** Lets `write` fill the answer, or shows why it was refused. */
 async function answerWith(write) {
-  const [region, button, answer] = [byId("answer"), byId("ask-button"), element("p.answer")];
-  const hadFocus = document.activeElement === button;
+  const [region, signal, answer] = [byId("answer"), answers.start(), element("p.answer")];
   region.replaceChildren(answer);
   region.ariaBusy = "true";
-  button.disabled = true;
   try {
-    await write(answer);
+    await write(answer, signal);
+    // What failed before may succeed now.
+    if (byId("plan-status").querySelector(".refusal")) act(show);
   } catch (error) {
-    region.replaceChildren(refusalNote(error));
+    if (signal.aborted) return;
+    if (answer.textContent === "") answer.remove();
+    region.append(refusalNote(error));
     if (error.code === "quota_exceeded") reached("refused");
   } finally {
-    region.ariaBusy = "false";
-    button.disabled = false;
-    if (hadFocus) button.focus();
+    if (!signal.aborted) region.ariaBusy = "false";
   }
+}
+
+function clearAnswer() {
+  answers.start();
+  byId("answer").replaceChildren();
+  byId("answer").ariaBusy = "false";
 }
 
 // Usage.
 
 /** Shows what the header fields of a response say, without another request if that is all. */
-async function showUsed(limit) {
+async function showUsed(limit, signal) {
   if (!limit) return;
   const [window, ...others] = usage?.limits[limit.limit] ?? [];
-  if (window?.max !== limit.max || others.length > 0) return showUsage();
+  if (window?.max !== limit.max || others.length > 0) return showUsage(signal);
   window.used = limit.max - limit.remaining;
   renderUsage();
 }
 
-async function showUsage() {
-  usage = clerk.person && (await tollgate.usage());
+async function showUsage(signal) {
+  usage = clerk.person && (await tollgate.usage({ signal }));
   renderUsage();
 }
 
 function renderUsage() {
-  const limits = Object.entries(usage?.limits ?? {});
-  const meters = limits.flatMap(([limit, windows]) => {
-    if (windows === "unlimited") return element("p", { textContent: `${limit}: unlimited` });
-    return windows.map((window) => meter(limit, window));
-  });
-  const signIn = element("p.note", { textContent: "Sign in to see what you have used." });
-  byId("usage").replaceChildren(...(usage ? meters : [signIn]));
+  byId("usage").replaceChildren(...(usage ? meters(usage) : [unknown("Sign in to see what you have used.")]));
 }
 
-function meter(limit, { per, max, used, reset }) {
-  const filled = element("div");
-  filled.style.inlineSize = `${Math.min(100, (100 * used) / Math.max(max, 1))}%`;
-  const name = `${limit} used ${during(per)}`;
-  const start = per === "month" ? `with the calendar month, on ${day(reset)}` : until(reset);
-  const values = { ariaValueMin: "0", ariaValueMax: String(max), ariaValueNow: String(used) };
-  return element("div", {},
-    element("p", {}, element("strong", { textContent: `${used} of ${max}` }), ` ${name}`),
-    element(used < max ? "div.bar" : "div.bar.full", { role: "meter", ariaLabel: name, ...values }, filled),
-    element("p.note", { textContent: `Starts again ${start}.` }));
-}
+const unknown = (signIn) => note(clerk.person ? "Not known yet." : signIn);
 
 // Plan.
 
-async function showPlan() {
-  if (plans.length === 0) plans = await tollgate.plans();
-  subscription = null;
-  let note = [element("p.note", { textContent: "Sign in to see your plan." })];
+async function showPlan(signal) {
+  if (plans.length === 0) plans = await tollgate.plans({ signal });
+  let refusal = null;
   try {
-    subscription = clerk.person && (await tollgate.subscription());
-    if (subscription) note = subscriptionNote(subscription);
+    subscription = clerk.person && (await tollgate.subscription({ signal }));
   } catch (error) {
     if (!(error instanceof TollgateRefusal)) throw error;
-    note = [error.code === "not_allowed_for_organization" ? memberNote() : refusalNote(error)];
+    [subscription, refusal] = [null, error];
   }
   if (subscription?.cancel_at_period_end) reached("cancel");
-  replace(byId("subscription"), ...note);
-  replace(byId("plans"), ...plans.map(planCard));
+  renderPlan(refusal);
+}
+
+function renderPlan(refusal) {
+  replace(byId("subscription"), ...subscriptionNotes(refusal));
+  replace(byId("plans"), ...plans.map(planForSale));
   byId("preview").replaceChildren();
   byId("invoices").open = false;
   byId("invoices").hidden = !subscription?.actions.includes("portal");
 }
 
-const memberNote = () =>
-  element("p.note", { textContent: "Only an admin of the organization manages its plan. Here, that is Ada." });
-
-function subscriptionNote({ plan, status, pending, current_period_end, grace_until, actions }) {
-  let next = "Nothing is bought yet.";
-  if (current_period_end) next = `Renews on ${day(current_period_end)}.`;
-  if (pending) next = `Until ${day(pending.at)}, then ${pending.plan}.`;
-  if (grace_until) next = `The payment failed. You keep the plan until ${day(grace_until)}.`;
-  const button = (action, textContent, does) =>
-    actions.includes(action) && element("button", { textContent, onclick: () => act(does) });
-  return [
-    element("p.current", {}, element("strong", { textContent: plan }),
-      status !== "none" && element("span.pill", { textContent: status })),
-    element("p", { textContent: next }),
-    element("div.buttons", {},
-      button("resume", "Resume plan", resume),
-      button("cancel", "Cancel plan", cancel),
-      button("portal", "Open the portal", openPortal)),
-  ];
+function subscriptionNotes(refusal) {
+  if (refusal?.code === "not_allowed_for_organization") {
+    return [note("Only an admin of the organization manages its plan. Here, that is Ada.")];
+  }
+  if (refusal) return [refusalNote(refusal)];
+  if (!subscription) return [unknown("Sign in to see your plan.")];
+  const button = (action, text, does) => subscription.actions.includes(action) && actionButton("button", text, does);
+  return subscriptionView(subscription,
+    button("resume", "Resume plan", resume),
+    button("cancel", "Cancel plan", cancel),
+    button("portal", "Open the portal", openPortal));
 }
 
-function planCard({ plan, prices, limits, features }, rank) {
+function planForSale(sold, rank) {
+  const { plan, prices } = sold;
   const current = plans.findIndex((other) => other.plan === subscription?.plan);
-  const verb = rank > current ? "Upgrade" : "Change";
-  const choice = prices.length > 1 && element("select", { ariaLabel: `Interval of ${plan}` },
-    ...prices.map((price) => element("option", { value: price.interval, textContent: priceText(price) })));
-  const order = () => (choice ? { plan, interval: choice.value } : { plan });
+  const choice = intervalChoice(sold);
+  if (rank === current) {
+    const card = planCard(sold, choice, note("Your plan"));
+    card.classList.add("mine");
+    return card;
+  }
   const action = subscription?.actions.find((name) => name === "checkout" || name === "change");
   const buy = () => {
     reached("upgrade");
-    act(() => (action === "checkout" ? checkout(order()) : preview(order())));
+    const order = choice ? { plan, interval: choice.value } : { plan };
+    return action === "checkout" ? checkout(order) : preview(order);
   };
-  const included = Object.entries(limits).flatMap(limitTexts);
-  included.push(...features.map((feature) => feature.replaceAll("_", " ")));
-  const isOffered = action && rank !== current && prices.length > 0;
-  return element(rank === current ? "article.plan.mine" : "article.plan", { ariaLabel: plan },
-    element("h4", { textContent: plan }),
-    choice || element("p.price", { textContent: prices.length > 0 ? priceText(prices[0]) : "No charge" }),
-    element("ul", {}, ...included.map((textContent) => element("li", { textContent }))),
-    isOffered && element("button.primary", { textContent: `${verb} to ${plan}`, onclick: buy }),
-    rank === current && element("p.note", { textContent: "Your plan" }));
+  const text = `${rank > current ? "Upgrade" : "Change"} to ${plan}`;
+  return planCard(sold, choice, action && prices.length > 0 && actionButton("button.primary", text, buy));
 }
-
-const priceText = ({ amount, currency, interval }) =>
-  `${amount === null ? "By use" : money(amount, currency)} a ${interval}`;
-
-const limitTexts = ([limit, windows]) =>
-  windows === "unlimited" ? [`Unlimited ${limit}`] : windows.map(({ max, per }) => `${max} ${limit} a ${per}`);
 
 // What the buttons of the plan do.
 
@@ -176,21 +155,21 @@ async function openPortal() {
 }
 
 async function preview(order) {
-  const { effective, at, amount_due, currency, proration_date, lines } = await tollgate.previewChange(order);
+  const costs = await tollgate.previewChange(order);
   const confirm = async () => {
-    const { pending } = await tollgate.change({ ...order, proration_date });
+    const { pending } = await tollgate.change({ ...order, proration_date: costs.proration_date });
     await show();
     return pending ? `You change to ${pending.plan} on ${day(pending.at)}.` : `You have changed to ${order.plan}.`;
   };
-  const when = effective === "now" ? `Pay ${money(amount_due, currency)} now` : `From ${day(at)}`;
-  const entry = ({ description, amount }) =>
-    element("li", { textContent: `${description}: ${money(amount, currency)}` });
-  byId("preview").replaceChildren(element("div.preview", {},
-    element("p", {}, element("strong", { textContent: when }), ` for ${order.plan}`),
-    element("ul", {}, ...lines.map(entry)),
-    element("div.buttons", {},
-      element("button.primary", { textContent: "Confirm the change", onclick: () => act(confirm) }),
-      element("button", { textContent: "Keep my plan", onclick: () => byId("preview").replaceChildren() }))));
+  const keep = async () => {
+    byId("preview").replaceChildren();
+    return "You keep your plan.";
+  };
+  const shown = changePreview(order.plan, costs,
+    actionButton("button.primary", "Confirm the change", confirm),
+    actionButton("button", "Keep my plan", keep));
+  byId("preview").replaceChildren(shown);
+  shown.focus();
 }
 
 async function cancel() {
@@ -205,15 +184,37 @@ async function resume() {
   return "You keep the plan.";
 }
 
-/** Does what a button says, and shows the outcome: a text, or a refusal. */
-async function act(action) {
+async function showInvoices(signal) {
+  const { invoices } = await tollgate.invoices({ limit: 5, signal });
+  byId("invoice-list").replaceChildren(...invoices.map(invoiceEntry));
+}
+
+/** Shows the plan that was bought, when the browser returns from Stripe. */
+async function showPaid(plan, signal) {
+  history.replaceState(null, "", "/");
+  byId("plan-status").replaceChildren("You have paid. Stripe now sends its event to the gateway…");
+  const isSet = await tollgate.untilPlan(plan, { signal });
+  await show();
+  return isSet ? `You are on ${plan} now.` : "Your plan will change in a moment.";
+}
+
+/** Returns a button that does something, once at a time. */
+const actionButton = (kind, textContent, does) =>
+  element(kind, { textContent, onclick: ({ currentTarget }) => disabledDuring(currentTarget, () => act(does)) });
+
+/** Does something for who is signed in, and shows the outcome: a text, or a refusal. */
+async function act(does) {
+  const [status, signal] = [byId("plan-status"), visits.signal];
   try {
-    byId("plan-status").replaceChildren(...[await action()].filter(Boolean));
+    const outcome = await does(signal);
+    if (signal.aborted) return;
+    status.replaceChildren(...[outcome].filter(Boolean));
+    if (byId("answer").querySelector(".refusal")) clearAnswer();
   } catch (error) {
+    if (signal.aborted) return;
     showFailure(error);
   }
   // The button that was pressed may be gone.
-  const status = byId("plan-status");
   if (document.activeElement === document.body && status.hasChildNodes()) status.focus();
 }
 
@@ -221,28 +222,24 @@ function showFailure(error) {
   byId("plan-status").replaceChildren(refusalNote(error));
 }
 
-async function showInvoices() {
-  const { invoices } = await tollgate.invoices({ limit: 5 });
-  const entry = ({ number, created, total, currency, status, hosted_url }) =>
-    element("li", {}, element("a", { href: hosted_url, textContent: number ?? "Draft" }),
-      ` ${day(created)}, ${money(total, currency)}, ${status}`);
-  byId("invoice-list").replaceChildren(...invoices.map(entry));
-}
-
-/** Shows the plan that was bought, when the browser returns from Stripe. */
-async function showPaid(plan) {
-  history.replaceState(null, "", "/");
-  byId("plan-status").replaceChildren("You have paid. Stripe now sends its event to the gateway…");
-  const isSet = await tollgate.untilPlan(plan);
-  await show();
-  return isSet ? `You are on ${plan} now.` : "Your plan will change in a moment.";
-}
-
 // The page.
 
-/** Shows everything of who is signed in. */
-async function show() {
-  await Promise.all([showUsage(), showPlan()]);
+/** The newest call of `show`. */
+let shown = Promise.resolve();
+
+/** Shows the usage and the plan of who is signed in. */
+function show() {
+  shown = showWith(views.start());
+  return shown;
+}
+
+async function showWith(signal) {
+  try {
+    await Promise.all([showUsage(signal), showPlan(signal)]);
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    await shown;
+  }
 }
 
 async function showPeople() {
@@ -254,10 +251,14 @@ async function showPeople() {
 }
 
 function signIn(person) {
+  visits.start();
   clerk.person = person;
+  [usage, subscription] = [null, null];
   reached("sign-in");
   showWho();
-  byId("answer").replaceChildren();
+  clearAnswer();
+  renderUsage();
+  renderPlan();
   act(show);
 }
 
@@ -271,9 +272,10 @@ function showWho() {
 
 byId("ask").addEventListener("submit", (event) => {
   event.preventDefault();
-  answerWith(ask);
+  disabledDuring(byId("ask-button"), () => answerWith(ask));
 });
-byId("reports").addEventListener("click", () => answerWith(openReports));
+byId("reports").addEventListener("click", ({ currentTarget }) =>
+  disabledDuring(currentTarget, () => answerWith(openReports)));
 byId("invoices").addEventListener("toggle", (event) => event.target.open && act(showInvoices));
 
 reached();
@@ -286,10 +288,10 @@ watch({
   },
   onAction: (action) => action === "forge" && reached("forge"),
 });
-await act(async () => {
+await act(async (signal) => {
   await showPeople();
   if (!new URLSearchParams(location.search).has("paid")) return show();
   reached("paid");
   byId("plan-status").scrollIntoView({ block: "center" });
-  return showPaid(sessionStorage.getItem("ordered"));
+  return showPaid(sessionStorage.getItem("ordered"), signal);
 });

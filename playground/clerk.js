@@ -11,6 +11,7 @@ const SIGNED_IN = "signed-in";
 /** Clerk's script keeps a token, which is valid for a minute, for about so long. */
 const CACHED_MS = 50_000;
 
+/** A token of the person who is signed in. Another person gets another object, so that no token comes too late. */
 let cached = { token: "", until: 0 };
 
 export const clerk = {
@@ -32,13 +33,15 @@ export const clerk = {
   /** Returns a session token with the plan that Clerk has now, or had up to a minute ago. */
   async getToken({ skipCache } = {}) {
     if (!clerk.person) return null;
-    if (!skipCache && Date.now() < cached.until) return cached.token;
+    const cache = cached;
+    if (!skipCache && Date.now() < cache.until) return cache.token;
     const { user, organization } = clerk.person;
     const body = JSON.stringify({ user, organization });
     const headers = { "content-type": "application/json" };
     const response = await fetch("/playground/api/token", { method: "POST", headers, body });
     if (!response.ok) throw new Error("Clerk does not respond. Please try again in a moment.");
-    cached = { token: (await response.json()).token, until: Date.now() + CACHED_MS };
-    return cached.token;
+    cache.token = (await response.json()).token;
+    cache.until = Date.now() + CACHED_MS;
+    return cache.token;
   },
 };

@@ -9,7 +9,7 @@ import { TollgateRefusal } from "./tollgate.js";
 
 /** Returns what happened, and the way out. @param {TollgateRefusal | Error} error */
 export function refusalNote(error) {
-  if (!(error instanceof TollgateRefusal)) return element("div.refusal", { textContent: error.message });
+  if (!(error instanceof TollgateRefusal)) return element("div.refusal", { textContent: failureText(error) });
   const { code, status, waitUntil, upgradeUrl, paymentUrl } = error;
   const orUpgrade = upgradeUrl ? ", or now with a higher plan" : "";
   return element("div.refusal", {},
@@ -20,6 +20,10 @@ export function refusalNote(error) {
     element("p.note", {}, "The gateway responded ", element("code", { textContent: `${status} ${code}` }),
       " itself. Your server never saw the request."));
 }
+
+/** `fetch` and the body of a response fail with a TypeError when the connection does. */
+const failureText = (error) =>
+  error instanceof TypeError ? "The gateway does not respond. Is the playground still running?" : error.message;
 
 function refusalTitle({ code, detail, requiredPlan, problem }) {
   if (code === "missing_token") return "Please sign in first.";

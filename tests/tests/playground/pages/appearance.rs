@@ -3,8 +3,8 @@
 use super::BrowserVisit;
 use serde_json::Value;
 
-/// The width of a small phone, in CSS pixels.
-const PHONE_WIDTH: u32 = 375;
+/// The width of the smallest phones, in CSS pixels (<https://www.w3.org/TR/WCAG22/#reflow>).
+const PHONE_WIDTH: u32 = 320;
 
 /// Lists the texts whose contrast is below 4.5:1 (<https://www.w3.org/TR/WCAG22/#contrast-minimum>), and the ratios.
 const LOW_CONTRASTS: &str = r#"(() => {
@@ -24,6 +24,13 @@ const LOW_CONTRASTS: &str = r#"(() => {
   }).filter(([ratio]) => ratio < 4.5);
 })()"#;
 
+/// Lists the elements that make the page scroll horizontally.
+const TOO_WIDE: &str = r#"(() => {
+  const { clientWidth, scrollWidth } = document.documentElement;
+  const elements = scrollWidth > clientWidth ? [...document.querySelectorAll("body *")] : [];
+  return elements.filter((e) => e.getBoundingClientRect().right > clientWidth).map((e) => e.outerHTML.slice(0, 200));
+})()"#;
+
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_can_be_read_in_light_in_dark_and_on_a_phone() {
     let visit = BrowserVisit::start().await;
@@ -38,15 +45,7 @@ async fn pages_can_be_read_in_light_in_dark_and_on_a_phone() {
     page.click("button", "Forge a webhook").await;
     page.sees("Webhooks", "400 signature_mismatch · forged").await;
 
-    for (scheme, width) in [("light", 1280), ("dark", 1280), ("light", PHONE_WIDTH), ("dark", PHONE_WIDTH)] {
-        page.emulate(scheme, width, 900).await;
-        let low = visit.list(LOW_CONTRASTS).await;
-        assert!(low.is_empty(), "{scheme}: {low:#?}");
-        let needed = page.evaluate("document.documentElement.scrollWidth").await.expect("a width");
-        assert_eq!(needed, width, "{scheme}: no horizontal scrolling");
-        visit.write_screenshot(&format!("{scheme}-{width}"), "body").await;
-    }
-    page.emulate("light", 1280, 900).await;
+    require_readable(&visit, "").await;
     for role in ["button", "textbox", "combobox", "link", "region", "meter"] {
         let elements = page.all(role, None).await;
         let unnamed = elements.iter().filter(|element| element.name().is_empty()).count();
@@ -54,4 +53,25 @@ async fn pages_can_be_read_in_light_in_dark_and_on_a_phone() {
     }
     let headings = visit.list("[...document.querySelectorAll('h1')].map((h) => h.textContent)").await;
     assert_eq!(headings, [Value::from("Tollgate playground")]);
+
+    page.click("button", "Upgrade to pro").await;
+    page.find("button", "Pay").await;
+    require_readable(&visit, "checkout-").await;
+    page.click("button", "Pay").await;
+    page.click("button", "Open the portal").await;
+    page.find("button", "Change plan").await;
+    require_readable(&visit, "portal-").await;
+}
+
+/// Checks the contrast and the width of a page in light and dark, wide and narrow, and writes pictures of it.
+async fn require_readable(visit: &BrowserVisit, name: &str) {
+    for (scheme, width) in [("light", 1280), ("dark", 1280), ("light", PHONE_WIDTH), ("dark", PHONE_WIDTH)] {
+        visit.page.emulate(scheme, width, 900).await;
+        let low = visit.list(LOW_CONTRASTS).await;
+        assert!(low.is_empty(), "{scheme}: {low:#?}");
+        let wide = visit.list(TOO_WIDE).await;
+        assert!(wide.is_empty(), "{name}{scheme}, {width}: {wide:#?}");
+        visit.write_screenshot(&format!("{name}{scheme}-{width}"), "body").await;
+    }
+    visit.page.emulate("light", 1280, 900).await;
 }

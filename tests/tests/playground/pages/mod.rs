@@ -3,11 +3,14 @@
 mod appearance;
 mod client;
 mod keyboard;
+mod navigation;
 mod organization;
+mod refusals;
 mod story;
 mod webhooks;
 
 use serde_json::Value;
+use tollgate_tests::client::unpooled;
 use tollgate_tests::install::workspace;
 use tollgate_tests::playground::Playground;
 use tollgate_tests::processes::browser::{Browser, WebPage};
@@ -15,15 +18,35 @@ use tollgate_tests::processes::browser::{Browser, WebPage};
 /// A playground with its pages, and a tab of a browser with them.
 struct BrowserVisit {
     page: WebPage,
-    _playground: Playground,
+    browser: Browser,
+    playground: Playground,
 }
 
 impl BrowserVisit {
     async fn start() -> Self {
         let playground = Playground::start(&workspace::file("playground")).await;
-        let page = Browser::start().await.open(&playground.url()).await;
+        let browser = Browser::start().await;
+        let page = browser.open(&playground.url()).await;
         page.emulate("light", 1280, 900).await;
-        BrowserVisit { page, _playground: playground }
+        BrowserVisit { page, browser, playground }
+    }
+
+    /// Opens the page in another tab.
+    async fn open_tab(&self) -> WebPage {
+        self.browser.open(&self.playground.url()).await
+    }
+
+    /// Ends the playground, and returns the page, which stays open.
+    async fn end_playground(self) -> WebPage {
+        self.playground.stop().await;
+        self.page
+    }
+
+    /// Takes Clerk down, as the button does, while another page is shown.
+    async fn take_clerk_down(&self) {
+        let request = unpooled().build().expect("a client");
+        let request = request.post(self.playground.path("/playground/api/clerk/down"));
+        assert_eq!(request.send().await.expect("a response").status(), 200);
     }
 
     /// Signs in, and waits until the usage is shown.

@@ -58,8 +58,8 @@ async fn answers_go_on_while_clerk_is_down() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_crash_of_a_worker_is_explained() {
-    within_one_window(DAY_S).await;
     let visit = BrowserVisit::start().await;
+    within_one_window(DAY_S).await;
     let page = &visit.page;
     visit.sign_in("Ada").await;
     visit.ask().await;
