@@ -1,5 +1,5 @@
-//! Alarms: problems that an operator should fix. Each is one JSON line in the log, and all have the same
-//! members.
+//! Alarms: problems that an operator should fix. Each is one JSON line in the log with the cause and the cure,
+//! and all have the same members.
 //!
 //! This file defines all codes. `docs/alarms.md` has the meaning, the cure, and an example of each, and tests
 //! compare the two.
@@ -85,6 +85,13 @@ codes! {
     }
 }
 
+/// The cure of a fault of Tollgate or of Envoy.
+pub const FAULT_CURE: &str = "report this line, with the versions of Tollgate and Envoy";
+
+/// The cure of [`AlarmCode::UnknownIds`] at Stripe, where sellers can choose ids.
+pub(crate) const UNKNOWN_IDS_CURE: &str =
+    "choose ids of printable ASCII characters, without spaces and `/ ? # % \\`";
+
 /// A problem that an operator should fix. Its `Display` is its line in the log.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Alarm {
@@ -94,13 +101,13 @@ pub struct Alarm {
     subject: Option<String>,
     object: Option<String>,
     fields: Vec<(&'static str, Value)>,
-    detail: String,
+    cause: String,
+    cure: String,
 }
 
 impl Alarm {
-    /// Creates an alarm that an operator should look at.
-    pub fn warning(code: AlarmCode, detail: impl Into<String>) -> Self {
-        let detail = detail.into();
+    /// Creates an alarm that an operator should look at. `cause` is what happened, and `cure` what to do.
+    pub fn warning(code: AlarmCode, cause: impl Into<String>, cure: impl Into<String>) -> Self {
         Alarm {
             code,
             level: Level::Warn,
@@ -108,13 +115,14 @@ impl Alarm {
             subject: None,
             object: None,
             fields: Vec::new(),
-            detail,
+            cause: cause.into(),
+            cure: cure.into(),
         }
     }
 
-    /// Creates an alarm that an operator must act on.
-    pub fn error(code: AlarmCode, detail: impl Into<String>) -> Self {
-        Alarm { level: Level::Error, ..Alarm::warning(code, detail) }
+    /// Creates an alarm that an operator must act on. `cause` is what happened, and `cure` what to do.
+    pub fn error(code: AlarmCode, cause: impl Into<String>, cure: impl Into<String>) -> Self {
+        Alarm { level: Level::Error, ..Alarm::warning(code, cause, cure) }
     }
 
     /// Sets the event that it is about.
@@ -171,7 +179,8 @@ impl Serialize for Alarm {
         for (name, value) in &self.fields {
             members.serialize_entry(name, value)?;
         }
-        members.serialize_entry("detail", &self.detail)?;
+        members.serialize_entry("cure", &self.cure)?;
+        members.serialize_entry("detail", &format_args!("{}; {}", self.cause, self.cure))?;
         members.end()
     }
 }
@@ -196,12 +205,15 @@ mod tests {
 
     #[test]
     fn members_have_a_fixed_order_and_absent_ones_are_left_out() {
-        let alarm = Alarm::warning(AlarmCode::OwnersDisagree, "two owners");
-        assert_eq!(alarm.to_string(), r#"{"alarm":"owners_disagree","detail":"two owners"}"#);
+        let alarm = Alarm::warning(AlarmCode::OwnersDisagree, "two owners", "remove one");
+        assert_eq!(
+            alarm.to_string(),
+            r#"{"alarm":"owners_disagree","cure":"remove one","detail":"two owners; remove one"}"#
+        );
         let alarm = alarm.event(Some("evt_1")).subject(Some("user_1")).object("sub_1").with("status", 2);
         assert_eq!(
             alarm.to_string(),
-            r#"{"alarm":"owners_disagree","event":"evt_1","subject":"user_1","object":"sub_1","status":2,"detail":"two owners"}"#
+            r#"{"alarm":"owners_disagree","event":"evt_1","subject":"user_1","object":"sub_1","status":2,"cure":"remove one","detail":"two owners; remove one"}"#
         );
         assert_eq!(Report::from(alarm.clone()), Report::Line(Level::Warn, alarm.to_string()));
     }

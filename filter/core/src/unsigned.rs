@@ -37,6 +37,23 @@ impl UnsignedCode {
         }
     }
 
+    /// Returns what to do about such requests, which anyone can send.
+    pub(crate) fn cure(self) -> &'static str {
+        match self {
+            UnsignedCode::Missing | UnsignedCode::Malformed => {
+                "nothing to do if the sender's deliveries succeed; if they fail, check which proxy in front changes the \
+                 signature's header field"
+            }
+            UnsignedCode::OutsideTolerance => {
+                "check the gateway's clock; if it is right, nothing to do: the request was not sent just now"
+            }
+            UnsignedCode::Mismatch => {
+                "compare the signing secret of the sender's endpoint with the gateway's (`signing_secrets`); if they \
+                 agree, nothing to do"
+            }
+        }
+    }
+
     /// Returns the string of both codes.
     pub fn as_str(self) -> &'static str {
         self.problem().as_str()

@@ -3,7 +3,7 @@
 use crate::host::{Host, HostError, raise};
 use crate::undecided::{self, UndecidedError};
 use tollgate_core::InquiryId;
-use tollgate_core::alarm::{Alarm, AlarmCode};
+use tollgate_core::alarm::{Alarm, AlarmCode, FAULT_CURE};
 use tollgate_core::http::{Forward, Reply};
 
 /// The stage of a request.
@@ -81,8 +81,9 @@ impl<M> Exchange<M> {
     pub(crate) fn reply<H: Host>(&mut self, host: &mut H, reply: Reply) {
         self.stage = Stage::Replied;
         if let Err(HostError(status)) = host.reply(reply) {
-            let detail = "the host did not send the reply to a request";
-            raise(host, &Alarm::error(AlarmCode::ReplyRefused, detail).with("status", status));
+            let cause = "Envoy did not send the response to a request, which stays held";
+            let alarm = Alarm::error(AlarmCode::ReplyRefused, cause, FAULT_CURE);
+            raise(host, &alarm.with("status", status));
         }
     }
 
@@ -120,8 +121,8 @@ impl<M> Exchange<M> {
                 false => host.add_response_header(name, value.as_bytes()),
             };
             if let Err(HostError(status)) = set {
-                let detail = "the host did not set a header field of a response";
-                let alarm = Alarm::warning(AlarmCode::ResponseFieldRefused, detail);
+                let cause = format!("Envoy did not set the header field {name} of a response");
+                let alarm = Alarm::warning(AlarmCode::ResponseFieldRefused, cause, FAULT_CURE);
                 raise(host, &alarm.with("field", name).with("status", status));
             }
         }
@@ -142,8 +143,9 @@ impl<M> Exchange<M> {
         if self.stage == Stage::Forwarded
             && let Err(HostError(status)) = host.resume_request()
         {
-            let detail = "the host did not resume a forwarded request";
-            raise(host, &Alarm::error(AlarmCode::ResumeRefused, detail).with("status", status));
+            let cause = "Envoy did not resume a forwarded request, which stays held";
+            let alarm = Alarm::error(AlarmCode::ResumeRefused, cause, FAULT_CURE);
+            raise(host, &alarm.with("status", status));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A worker's metrics: defined once with the host, then counted by their index in the worker's list.
 
 use crate::host::{Host, raise};
-use tollgate_core::alarm::{Alarm, AlarmCode};
+use tollgate_core::alarm::{Alarm, AlarmCode, FAULT_CURE};
 use tollgate_core::report::{MetricDefinition, MetricId, MetricKind, Report};
 
 /// The maximum number of metrics that a worker may define.
@@ -38,8 +38,9 @@ impl DefinedMetrics {
         let define = |definition: &MetricDefinition| {
             let id = host.define_metric(definition.kind, &definition.name);
             if let Err(error) = id {
-                let detail = "the host did not define a metric: it is not counted";
-                let alarm = Alarm::warning(AlarmCode::MetricRefused, detail);
+                let cause =
+                    format!("Envoy did not define the metric {}, so it is not counted", definition.name);
+                let alarm = Alarm::warning(AlarmCode::MetricRefused, cause, FAULT_CURE);
                 raise(host, &alarm.with("metric", definition.name.as_str()).with("status", error.0));
             }
             let unwritten = (has_ticks && is_frequent(definition)).then_some(0);

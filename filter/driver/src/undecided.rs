@@ -3,7 +3,7 @@
 
 use crate::host::{HeadersError, Host, HostError, raise};
 use std::fmt;
-use tollgate_core::alarm::{Alarm, AlarmCode};
+use tollgate_core::alarm::{Alarm, AlarmCode, FAULT_CURE};
 use tollgate_core::http::Reply;
 use tollgate_core::problem::{Problem, ProblemCode};
 
@@ -65,6 +65,8 @@ pub fn refuse_after_panic<H: Host>(host: &mut H) {
 }
 
 fn raise_internal_error<H: Host>(host: &mut H, error: UndecidedError) {
-    let cause = error.to_string();
-    raise(host, &Alarm::error(AlarmCode::InternalError, cause.as_str()).with("cause", cause));
+    let why = error.to_string();
+    let cause = format!("the filter could not decide about a request: {why}");
+    let alarm = Alarm::error(AlarmCode::InternalError, cause, FAULT_CURE);
+    raise(host, &alarm.with("cause", why));
 }

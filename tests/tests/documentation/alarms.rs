@@ -11,7 +11,7 @@ use tollgate_core::problem::{Problem, ProblemCode};
 use tollgate_tests::install::workspace;
 
 /// The members that any alarm can have.
-const OF_ALARMS: [&str; 5] = ["alarm", "event", "subject", "object", "detail"];
+const OF_ALARMS: [&str; 6] = ["alarm", "event", "subject", "object", "cure", "detail"];
 
 /// The members that every refusal has.
 const OF_REFUSALS: [&str; 4] = ["title", "status", "code", "detail"];
@@ -83,7 +83,11 @@ fn the_page_has_each_alarm_once_with_an_example() {
     check_codes(&entries, AlarmCode::ALL.iter().map(|code| code.as_str()));
     for entry in &entries {
         assert_eq!(entry.cells.len(), 2, "the meaning, and what to do: {:?}", entry.cells);
-        let end = format!(r#""detail":{}}}"#, Value::from(entry.detail()));
+        let cure = entry.example["cure"].as_str().unwrap_or_default();
+        let cause = entry.detail().strip_suffix(cure).and_then(|start| start.strip_suffix("; "));
+        let is_complete = !cure.is_empty() && cause.is_some_and(|cause| !cause.is_empty());
+        assert!(is_complete, "the detail is not the cause and the cure: {}", entry.line);
+        let end = format!(r#""cure":{},"detail":{}}}"#, Value::from(cure), Value::from(entry.detail()));
         let start = format!(r#"{{"alarm":"{}","#, entry.code);
         assert!(entry.line.starts_with(&start) && entry.line.ends_with(&end), "the order: {}", entry.line);
         entry.check_members(&OF_ALARMS);

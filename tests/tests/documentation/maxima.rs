@@ -171,7 +171,7 @@ const ROWS: [(&str, &str, &str); 146] = [
 
 /// The constants that are no maximum for a user, with the reason.
 #[rustfmt::skip]
-const OTHERS: [(&str, &str); 21] = [
+const OTHERS: [(&str, &str); 22] = [
     // BoringSSL's own maximum, beside that of the modulus.
     ("core/src/auth/keys/der.rs", "EXPONENT_BITS_MAX"),
     // How many similar names a message proposes from.
@@ -212,6 +212,8 @@ const OTHERS: [(&str, &str); 21] = [
     ("ctl/src/api_calls/call_scheduler.rs", "IDLE_MAX"),
     // The nesting of a file, which its reader bounds.
     ("ctl/src/check/envoy_program/place.rs", "DEPTH_MAX"),
+    // Text that a message quotes.
+    ("ctl/src/sync/output.rs", "UNCHECKED_ID_CHARS_MAX"),
     // The limit that `init` proposes.
     ("ctl/src/init/settings.rs", "PER_MINUTE_MAX"),
 ];

@@ -70,10 +70,10 @@ impl RefusalLog {
             return None;
         }
         let shown = received.map_or_else(|| "absent".to_owned(), |value| format!("`{value}`"));
-        let detail = format!("a token was refused: {what} {shown}, expected: {expected}; {cure}");
-        let alarm = Alarm::warning(AlarmCode::TokenRefused, detail).with("code", error.code().as_str());
+        let cause = format!("a token was refused: {what} {shown}, expected: {expected}");
+        let alarm = Alarm::warning(AlarmCode::TokenRefused, cause, cure).with("code", error.code().as_str());
         let received = received.map_or(Value::Null, Value::from);
-        Some(alarm.with("expected", expected).with("received", received).with("cure", cure).into())
+        Some(alarm.with("expected", expected).with("received", received).into())
     }
 }
 

@@ -10,6 +10,7 @@ use super::token_cache::TokenCache;
 use crate::alarm::{Alarm, AlarmCode};
 use crate::held::HeldRequests;
 use crate::http::Outcome;
+use crate::log_limit::LogLimit;
 use crate::machine::InquiryId;
 use crate::report::Report;
 use crate::time::Micros;
@@ -52,6 +53,8 @@ pub(crate) struct AuthState<V> {
     pub(super) waiting: HeldRequests,
     tokens: TokenCache<V>,
     refusals: RefusalLog,
+    /// Limits the log lines about failed fetches of the keys, which clients can cause.
+    fetch_failure_logged: LogLimit,
 }
 
 /// The result of a fetch of the keys.
@@ -59,8 +62,8 @@ pub(crate) struct AuthState<V> {
 pub(crate) enum KeyFetchResult {
     /// The fetched keys are in force.
     Fetched,
-    /// The earlier keys stay in force; the report has the cause.
-    Failed(Report),
+    /// The earlier keys stay in force. The alarm is due at most once a minute.
+    Failed(Option<Report>),
 }
 
 impl<V> AuthState<V> {
@@ -77,6 +80,7 @@ impl<V> AuthState<V> {
             waiting: HeldRequests::at_most(WAITING_MAX, WAITING_BYTES_MAX),
             tokens: TokenCache::default(),
             refusals: RefusalLog::default(),
+            fetch_failure_logged: LogLimit::default(),
         })
     }
 
@@ -94,7 +98,7 @@ impl<V> AuthState<V> {
                 self.tokens.clear();
                 KeyFetchResult::Fetched
             }
-            KeyFetch::Failed(error) => KeyFetchResult::Failed(self.fetch_failed(error.to_string())),
+            KeyFetch::Failed(error) => KeyFetchResult::Failed(self.fetch_failed(error.to_string(), now)),
         }
     }
 
@@ -109,14 +113,15 @@ impl<V> AuthState<V> {
         self.refusals.alarm(error, received, &self.rules, &self.keyring, now)
     }
 
-    fn fetch_failed(&self, cause: String) -> Report {
+    fn fetch_failed(&mut self, why: String, now: Micros) -> Option<Report> {
+        if !self.fetch_failure_logged.is_due(now) {
+            return None;
+        }
         let keys_in_force = !self.keyring.is_empty();
-        let detail = format!(
-            "the keys that sign session tokens could not be fetched: {cause}; check the cluster of `keys.jwks`"
-        );
-        let code = AlarmCode::KeysUnavailable;
-        let alarm = if keys_in_force { Alarm::warning(code, detail) } else { Alarm::error(code, detail) };
-        alarm.with("cause", cause).with("keys_in_force", keys_in_force).into()
+        let new = if keys_in_force { Alarm::warning } else { Alarm::error };
+        let cause = format!("the keys that sign session tokens could not be fetched: {why}");
+        let alarm = new(AlarmCode::KeysUnavailable, cause, "check the cluster of `keys.jwks`");
+        Some(alarm.with("cause", why).with("keys_in_force", keys_in_force).into())
     }
 }
 

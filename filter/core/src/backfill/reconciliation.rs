@@ -10,7 +10,7 @@ use crate::ids::{CustomerId, Subject};
 use crate::machine::CallId;
 use crate::report::Report;
 use crate::sorted::{SortedMap, SortedSet};
-use crate::sync::audit::FailedTrigger;
+use crate::sync::audit::TriggerIds;
 use crate::sync::{
     Deadline, NamedSubject, NoteOwner, PlanSync, RecordChange, SubjectStatus, SyncError, SyncProgress,
     SyncState, Trigger, TriggerObject, UnownedSubscription, Via, audit,
@@ -197,12 +197,10 @@ impl Reconciliation {
         let mut reports = std::mem::take(&mut self.reports);
         match error {
             Some(error) => {
-                reports.extend(audit::alarms(&self.sync.findings, None));
-                let failed = FailedTrigger::new(
-                    &self.sync.trigger,
-                    self.sync.subjects.first().map(|subject| &subject.subject),
-                );
-                reports.push(audit::sync_failed(error, &state.settings, &failed));
+                let first = self.sync.subjects.first().map(|subject| &subject.subject);
+                let trigger = TriggerIds::new(&self.sync.trigger, first);
+                reports.extend(audit::alarms(&self.sync.findings, &trigger));
+                reports.push(audit::sync_failed(error, &state.settings, &trigger));
             }
             None => reports.extend(audit::ending_alarms(&self.sync)),
         }

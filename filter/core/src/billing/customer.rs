@@ -207,9 +207,8 @@ async fn search(cx: &BillingContext) -> Vec<CustomerId> {
 
 /// Returns the alarm about a search that failed.
 pub(super) fn search_failed(subject: &Subject, why: &str) -> Report {
-    let detail = format!(
-        "a search for the subject's customers failed, and the checkout continued; check that the restricted key has the \
-         permission Customers, read (Stripe does not offer search in India): {why}"
-    );
-    Alarm::warning(AlarmCode::CustomerSearchFailed, detail).subject(Some(subject.as_str())).into()
+    let cause = format!("a search for the subject's customers failed, and the checkout continued: {why}");
+    let cure =
+        "give the restricted key the permission Customers, read (Stripe does not offer search in India)";
+    Alarm::warning(AlarmCode::CustomerSearchFailed, cause, cure).subject(Some(subject.as_str())).into()
 }

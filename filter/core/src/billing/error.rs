@@ -1,7 +1,7 @@
 //! The reasons why an endpoint refuses a request or cannot perform it, and the response for each.
 
 use super::code::BillingCode;
-use crate::alarm::{Alarm, AlarmCode};
+use crate::alarm::{Alarm, AlarmCode, FAULT_CURE};
 use crate::auth::AuthError;
 use crate::auth::token::TokenCode;
 use crate::config::SyncSettings;
@@ -195,15 +195,16 @@ impl BillingError {
         let alarm = match self {
             BillingError::Service(error) | BillingError::ObjectMissing(error) => error.alarm(settings),
             BillingError::SubjectMissing => {
-                let detail = format!(
-                    "Clerk does not have the user or organization of a valid session token: put a key of the instance that \
-                     issues the tokens into {}",
+                let cause = "Clerk does not have the user or organization of a valid session token";
+                let cure = format!(
+                    "put a key of the instance that issues the tokens into {}",
                     settings.clerk.key_location()
                 );
-                Alarm::error(AlarmCode::SubjectMissing, detail)
+                Alarm::error(AlarmCode::SubjectMissing, cause, cure)
             }
             BillingError::Internal => {
-                Alarm::error(AlarmCode::InternalError, "an endpoint ended without a response")
+                let cause = "an endpoint ended without a response";
+                Alarm::error(AlarmCode::InternalError, cause, FAULT_CURE).with("cause", cause)
             }
             _ => return None,
         };

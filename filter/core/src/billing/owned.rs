@@ -129,9 +129,10 @@ pub(super) fn blocking_subscription<'a>(
         (!is_current, &owned.subscription.status, &owned.subscription.id)
     })?;
     let alarm = (owned.sold == SoldPlan::Unmapped && is_unknown_plan).then(|| {
-        let detail = "a checkout was refused: Clerk's record shows a plan that is not in the configuration, and a live \
-                      subscription has no price of a known plan; add the plan to `plans`, or correct the record";
-        let alarm = Alarm::warning(AlarmCode::UnknownPlan, detail).object(&owned.subscription.id);
+        let cause = "a checkout was refused: Clerk's record shows a plan that is not in the configuration, and a live \
+                     subscription has no price of a known plan";
+        let cure = "add the plan to `plans`, or correct the record";
+        let alarm = Alarm::warning(AlarmCode::UnknownPlan, cause, cure).object(&owned.subscription.id);
         alarm.subject(Some(account.subject.as_str())).into()
     });
     Some(BlockingSubscription { owned, alarm })

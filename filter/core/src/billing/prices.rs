@@ -18,7 +18,7 @@ use crate::stripe::api::StripeApi;
 use crate::stripe::object::UnreadableError;
 use crate::stripe::outcome::StripeResponse;
 use crate::stripe::price::{Price, Recurring};
-use crate::sync;
+use crate::sync::{self, SyncError};
 use crate::time::Micros;
 use crate::upstream::Upstream;
 use std::rc::Rc;
@@ -229,18 +229,16 @@ impl PriceBook {
                 let changed = sellable != entry.price || entry.read_at.is_none();
                 let is_missing = sellable.is_none();
                 (entry.price, entry.read_at, self.failed_at) = (sellable, Some(now), None);
-                let text = entry.query.to_string();
                 if changed {
                     self.list = None;
                 }
-                let line = if is_missing { self.logged.due(&text, now) } else { None };
-                line.map(|text| price_unavailable(&text)).into_iter().collect()
+                let is_due = is_missing && self.logged.due(&entry.query.to_string(), now).is_some();
+                is_due.then(|| price_unavailable(&entry.query)).into_iter().collect()
             }
             Err(error) => {
-                let has_price = entry.read_at.is_some();
                 self.failed_at = Some(now);
-                let due = self.logged.due(&error.to_string(), now);
-                due.map(|detail| stale_prices(&detail, has_price)).into_iter().collect()
+                let is_due = self.logged.due(error.alarm_code().as_str(), now).is_some();
+                is_due.then(|| stale_prices(entry, &error, &self.stripe)).into_iter().collect()
             }
         }
     }
@@ -290,19 +288,27 @@ fn list(entries: &[Entry]) -> PriceList {
     list
 }
 
-fn price_unavailable(query: &str) -> Report {
-    let detail =
-        format!("Stripe has no active {query} that can be sold as configured: correct the configuration");
-    Alarm::warning(AlarmCode::PriceUnavailable, detail).into()
+fn price_unavailable(query: &PriceQuery) -> Report {
+    let cause = format!("Stripe has no active {query} that can be sold as configured");
+    let cure = "correct `plans` or `billing.purchases`, or activate the price at Stripe";
+    about(Alarm::warning(AlarmCode::PriceUnavailable, cause, cure), query)
 }
 
-fn stale_prices(detail: &str, has_price: bool) -> Report {
-    let consequence = match has_price {
-        true => "the last response is used, for at most a day",
-        false => "requests that need it are refused",
+fn stale_prices(entry: &Entry, error: &SyncError, stripe: &Upstream) -> Report {
+    let consequence = match entry.read_at {
+        Some(_) => "so the last response is used, for at most a day",
+        None => "so requests that need it are refused",
     };
-    Alarm::warning(AlarmCode::PricesStale, format!("a price could not be read, {consequence}: {detail}"))
-        .into()
+    let cause = format!("{} could not be read, {consequence}: {error}", entry.query);
+    about(Alarm::warning(AlarmCode::PricesStale, cause, error.cure(stripe)), &entry.query)
+}
+
+/// Returns the alarm with the price as its object, if its id is known.
+fn about(alarm: Alarm, query: &PriceQuery) -> Report {
+    match query {
+        PriceQuery::Id(id) => alarm.object(id).into(),
+        PriceQuery::LookupKey(_) => alarm.into(),
+    }
 }
 
 #[cfg(test)]

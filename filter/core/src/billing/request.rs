@@ -45,6 +45,8 @@ pub struct BillingRequest {
     body: Option<Vec<u8>>,
     hold: Option<Hold>,
     subject: Option<Subject>,
+    /// The alarm about its failure, and the text by which such alarms are limited.
+    alarm: Option<(String, Report)>,
     reports: Vec<Report>,
 }
 
@@ -111,6 +113,11 @@ impl Machine for BillingRequest {
         };
         if matches!(action, Action::Reply(_) | Action::Forward(_)) {
             self.hold = None;
+        }
+        if let Some((cause, alarm)) = self.alarm.take()
+            && worker.failures_logged.due(&cause, now).is_some()
+        {
+            self.reports.push(alarm);
         }
         Step { action, reports: std::mem::take(&mut self.reports) }
     }
@@ -317,7 +324,9 @@ impl BillingRequest {
         let mut reply = match result {
             Ok(response) => response.into_reply(details),
             Err(error) => {
-                self.reports.extend(error.alarm(&worker.sync.settings, self.subject.as_ref()));
+                let subject = self.subject.as_ref();
+                let cause = format!("{} {}", error.code().as_str(), subject.map_or("", Subject::as_str));
+                self.alarm = error.alarm(&worker.sync.settings, subject).map(|alarm| (cause, alarm));
                 let mut reply = Reply::from(error.problem());
                 reply.headers.push(("cache-control", "no-store".to_owned()));
                 reply

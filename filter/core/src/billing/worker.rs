@@ -12,6 +12,7 @@ use crate::config::{BillingSettings, Configuration};
 use crate::held::HeldRequests;
 use crate::http::Outcome;
 use crate::inquiries::Inquiries;
+use crate::log_limit::TextLogLimit;
 use crate::machine::InquiryId;
 use crate::report::{MetricDefinition, Metrics, Report};
 use crate::sync::SyncState;
@@ -32,6 +33,8 @@ pub struct BillingWorker {
     pub(super) sync: SyncState,
     pub(super) prices: PriceBook,
     pub(super) inquiries: Inquiries<BillingInquiryPurpose>,
+    /// Limits the log lines about failed requests: one a minute for each subject and code.
+    pub(super) failures_logged: TextLogLimit,
     /// The limits on requests whose bodies are held until they are complete.
     pub(super) held: HeldRequests,
 }
@@ -72,6 +75,7 @@ impl BillingWorker {
             sync,
             prices,
             inquiries: Inquiries::default(),
+            failures_logged: TextLogLimit::default(),
             held: HeldRequests::at_most(REQUESTS_MAX, REQUEST_BYTES_MAX),
         })
     }
@@ -86,7 +90,7 @@ impl BillingWorker {
         match self.inquiries.end(inquiry) {
             Some(BillingInquiryPurpose::Keys) => match self.auth.handle_fetched_keys(outcome, now) {
                 KeyFetchResult::Fetched => Vec::new(),
-                KeyFetchResult::Failed(line) => vec![line],
+                KeyFetchResult::Failed(alarm) => alarm.into_iter().collect(),
             },
             Some(BillingInquiryPurpose::Price) => self.prices.handle_outcome(inquiry, outcome, now),
             None => Vec::new(),

@@ -39,49 +39,51 @@ pub(super) fn subscription_canceled(deletion: &Deletion, end: &CancelSubscriptio
 
 /// Returns the alarm about a subject that Clerk still has.
 pub(super) fn subject_exists(deletion: &Deletion) -> Report {
-    let detail = "Clerk still has the user or organization of this event, so nothing was canceled: check that the \
-                  secret key is of the instance that sends the events";
-    alarm(deletion, AlarmCode::DeletedSubjectExists, detail).into()
+    let cause = "Clerk still has the user or organization of this event, so nothing was canceled";
+    let cure = "check that the secret key is of the instance that sends the events";
+    alarm(deletion, AlarmCode::DeletedSubjectExists, cause, cure).into()
 }
 
 /// Returns the alarm about a search that Stripe refuses.
 pub(super) fn unsearched(deletion: &Deletion, why: &SyncError) -> Report {
-    let detail = format!(
-        "the subscriptions of the deleted user or organization were not found, because Stripe refuses to search; \
-         cancel them at Stripe: {why}"
+    let cause = format!(
+        "the subscriptions of the deleted user or organization were not found, because Stripe refuses to search: {why}"
     );
-    alarm(deletion, AlarmCode::DeletedSubjectUnsearched, &detail).into()
+    alarm(deletion, AlarmCode::DeletedSubjectUnsearched, &cause, "cancel them at Stripe").into()
 }
 
 /// Returns the alarm about a subscription that a schedule of another program manages.
 pub(super) fn scheduled(deletion: &Deletion, subscription: &Subscription, schedule: &ScheduleId) -> Report {
-    let detail = format!(
+    let cause = format!(
         "the subscription of the deleted user or organization was not canceled, because the schedule {schedule}, which \
-         Tollgate did not create, manages it: decide at Stripe whether it ends"
+         Tollgate did not create, manages it"
     );
-    alarm(deletion, AlarmCode::DeletedSubjectScheduled, &detail).object(&subscription.id).into()
+    let cure = "decide at Stripe whether it ends";
+    alarm(deletion, AlarmCode::DeletedSubjectScheduled, &cause, cure).object(&subscription.id).into()
 }
 
 /// Returns the alarm about a subscription whose metadata contain a malformed id, perhaps of another owner.
 pub(super) fn invalid_keys(deletion: &Deletion, subscription: &Subscription, keys: &[String]) -> Report {
-    let detail = format!(
+    let cause = format!(
         "the subscription of the deleted user or organization was not canceled: the value of the metadata key {} is \
          not a valid Clerk id of the expected kind, so another owner may be meant",
         keys.join(", ")
     );
-    alarm(deletion, AlarmCode::InvalidSubjectId, &detail).object(&subscription.id).into()
+    let cure = "cancel it at Stripe if it belongs to the deleted one; otherwise correct the metadata";
+    alarm(deletion, AlarmCode::InvalidSubjectId, &cause, cure).object(&subscription.id).into()
 }
 
 /// Returns the alarm about ids that cannot be part of a path.
 pub(super) fn skipped(deletion: &Deletion, count: usize) -> Report {
-    let detail = format!(
-        "{count} ids at Stripe contain characters that could change the path of a request; they were skipped, and their \
-         subscriptions were not canceled"
+    let cause = format!(
+        "{count} ids at Stripe contain characters that could change the path of a request, so they were skipped, and \
+         their subscriptions were not canceled"
     );
-    alarm(deletion, AlarmCode::UnknownIds, &detail).into()
+    let cure = "cancel the subscriptions of the deleted user or organization at Stripe";
+    alarm(deletion, AlarmCode::UnknownIds, &cause, cure).into()
 }
 
-fn alarm(deletion: &Deletion, code: AlarmCode, detail: &str) -> Alarm {
-    let alarm = Alarm::warning(code, detail).event(Some(deletion.event.as_str()));
+fn alarm(deletion: &Deletion, code: AlarmCode, cause: &str, cure: &str) -> Alarm {
+    let alarm = Alarm::warning(code, cause, cure).event(Some(deletion.event.as_str()));
     alarm.subject(Some(deletion.subject.as_str()))
 }

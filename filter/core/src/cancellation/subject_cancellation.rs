@@ -14,7 +14,7 @@ use crate::ids::{CustomerId, EventId, Subject};
 use crate::machine::{Action, CallId, Input};
 use crate::report::Report;
 use crate::sorted::{SortedMap, SortedSet};
-use crate::sync::audit::FailedTrigger;
+use crate::sync::audit::TriggerIds;
 use crate::sync::{Deadline, ReadRecord, SyncError, SyncState, audit};
 use crate::time::Micros;
 
@@ -149,7 +149,7 @@ impl SubjectCancellation {
     fn end(&mut self, state: &SyncState) -> CancellationEnd {
         let result = match self.error.take() {
             Some(error) => {
-                let failed = FailedTrigger::of_deletion(&self.deletion.event, &self.deletion.subject);
+                let failed = TriggerIds::of_deletion(&self.deletion.event, &self.deletion.subject);
                 self.alarm(audit::sync_failed(&error, &state.settings, &failed));
                 Err(error)
             }

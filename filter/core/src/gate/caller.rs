@@ -87,22 +87,29 @@ impl CallerPlanError {
         subject: Option<&Subject>,
         now: Micros,
     ) -> Vec<Report> {
-        let (found, cure) = match self {
-            CallerPlanError::Unknown(plan) => {
-                (std::slice::from_ref(plan), "add the plan to `plans`, or correct it in Clerk")
-            }
-            CallerPlanError::UnknownSlugs(slugs) => {
-                (slugs.as_slice(), "add the slug to the `clerk_plan` of a plan in `plans`")
-            }
-            CallerPlanError::Unreadable(error) => {
-                (std::slice::from_ref(error), "correct the session token's claims in Clerk")
-            }
+        let (found, what, cure) = match self {
+            CallerPlanError::Unknown(plan) => (
+                std::slice::from_ref(plan),
+                "names a plan that is not in the configuration, so it grants nothing",
+                "add the plan to `plans`, or correct it in Clerk",
+            ),
+            CallerPlanError::UnknownSlugs(slugs) => (
+                slugs.as_slice(),
+                "names a plan of Clerk Billing that maps to none, so it grants nothing",
+                "add the slug to the `clerk_plan` of a plan in `plans`",
+            ),
+            CallerPlanError::Unreadable(error) => (
+                std::slice::from_ref(error),
+                "has a plan claim that cannot be read, so the default plan counts",
+                "correct the session token's claims in Clerk",
+            ),
         };
         let subject = subject.map(Subject::as_str);
         let due = found.iter().filter_map(|found| reported.due(found, now));
         let lines = due.map(|found| {
-            let alarm = Alarm::warning(AlarmCode::PlanUnknown, format!("{found}: {cure}"));
-            alarm.subject(subject).with("found", found).with("cure", cure).into()
+            let cause = format!("a token or Clerk's record {what}: {found}");
+            let alarm = Alarm::warning(AlarmCode::PlanUnknown, cause, cure);
+            alarm.subject(subject).with("found", found).into()
         });
         std::iter::once(metrics.count_event(GateEvent::PlanUnknown)).chain(lines).collect()
     }

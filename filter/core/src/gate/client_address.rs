@@ -24,8 +24,8 @@ pub(crate) enum AddressError {
 }
 
 impl AddressError {
-    /// Returns the cause and the remedy.
-    pub(super) const fn cause_and_remedy(self) -> (&'static str, &'static str) {
+    /// Returns the cause and the cure.
+    pub(super) const fn cause_and_cure(self) -> (&'static str, &'static str) {
         match self {
             AddressError::Unknown => {
                 ("Envoy has no address of the client", "let clients, or the proxy in front, connect over TCP")
@@ -39,9 +39,8 @@ impl AddressError {
 
     /// Returns the alarm.
     pub(super) fn alarm(self) -> Alarm {
-        let (cause, remedy) = self.cause_and_remedy();
-        let alarm = Alarm::warning(AlarmCode::AddressUnknown, format!("{cause}: {remedy}"));
-        alarm.with("cause", cause).with("cure", remedy)
+        let (cause, cure) = self.cause_and_cure();
+        Alarm::warning(AlarmCode::AddressUnknown, cause, cure).with("cause", cause)
     }
 }
 

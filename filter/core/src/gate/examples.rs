@@ -3,7 +3,8 @@
 use super::caller::CallerPlanError;
 use super::client_address::AddressError;
 use super::refusal::Refusal;
-use super::store::{self, ratelimit::RatelimitStore};
+use super::store::local::{LossLog, LostCounters};
+use super::store::ratelimit::RatelimitStore;
 use super::{GateWorker, missing_plan_claim};
 use crate::auth::token::{Jws, TokenError};
 use crate::auth::{AuthError, KeyFetchResult};
@@ -15,7 +16,7 @@ use crate::plan_table::Period;
 use crate::problem::Problem;
 use crate::quota::calendar::Interval;
 use crate::quota::ratelimit::RatelimitError;
-use crate::quota::{Callers, Decision, Spent, WindowState};
+use crate::quota::{Callers, WindowState};
 use crate::report::Report;
 use crate::time::Micros;
 use std::time::Duration;
@@ -35,17 +36,11 @@ pub(crate) fn alarms() -> Vec<Report> {
     lines.extend(unknown.reports(&worker.metrics, &mut worker.reported, Some(&user), NOW));
     lines.push(missing_plan_claim::alarm(&worker.gate, &user));
     lines.push(AddressError::Unknown.alarm().into());
-    lines.extend(worker.confirm_failed(&user, &ClerkApiError::Down { status: 503 }));
+    lines.extend(worker.confirm_failed(&user, &ClerkApiError::Down { status: 503 }, NOW));
     let ratelimit = RatelimitStore::new("ratelimit", "tollgate", Duration::from_millis(20), OnError::Allow);
     lines.extend(ratelimit.failed(&RatelimitError::Callout(CalloutError::TimedOut), NOW));
-    let spent = Spent {
-        decision: Decision::Admitted,
-        states: Vec::new(),
-        new_bytes: None,
-        evicted: 1,
-        unreadable: true,
-    };
-    store::local::report_losses(&worker.metrics, Callers::SignedIn, &spent, &mut lines);
+    let lost = LostCounters { evicted: 1, unreadable: true };
+    LossLog::default().report(&worker.metrics, Callers::SignedIn, lost, NOW, &mut lines);
     lines
 }
 
@@ -56,7 +51,7 @@ fn of_tokens(worker: &mut GateWorker) -> Vec<Report> {
     let KeyFetchResult::Failed(keys) = worker.auth.handle_fetched_keys(&Outcome::TimedOut, NOW) else {
         panic!("the keys were fetched")
     };
-    refused.into_iter().chain([keys]).collect()
+    refused.into_iter().chain(keys).collect()
 }
 
 /// Returns the refusals of the page.

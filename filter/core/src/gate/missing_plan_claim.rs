@@ -54,15 +54,12 @@ pub(super) fn alarm(gate: &PlanGateSettings, subject: &Subject) -> Report {
     let names: Vec<String> = gate.plan_claims.sources(subject).iter().map(name).collect();
     let template = session_token_template(gate, subject);
     let cure = format!("customize the session token at Clerk (Sessions): {template}");
-    let detail = format!(
-        "for {} s, no session token had a plan claim ({}), so the default plan counts for everyone; {cure}",
+    let cause = format!(
+        "for {} s, no session token had a plan claim ({}), so the default plan counts for everyone",
         MISSING_AFTER.as_secs(),
         names.join(", ")
     );
-    Alarm::error(AlarmCode::PlanClaimMissing, detail)
-        .subject(Some(subject.as_str()))
-        .with("cure", cure)
-        .into()
+    Alarm::error(AlarmCode::PlanClaimMissing, cause, cure).subject(Some(subject.as_str())).into()
 }
 
 /// Returns what to add to the session token at Clerk, so that it has the first of the plan claims of such a

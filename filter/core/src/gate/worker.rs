@@ -12,7 +12,7 @@ use crate::config::{Configuration, PlanGateSettings};
 use crate::http::Outcome;
 use crate::ids::Subject;
 use crate::inquiries::Inquiries;
-use crate::log_limit::{SecondLogLimit, TextLogLimit};
+use crate::log_limit::{LogLimit, SecondLogLimit, TextLogLimit};
 use crate::machine::InquiryId;
 use crate::plan_table::PlanTable;
 use crate::quota::Seed;
@@ -33,6 +33,8 @@ pub struct GateWorker {
     pub(super) metrics: GateMetrics,
     /// The texts that were logged within the last minute.
     pub(super) reported: TextLogLimit,
+    /// Limits the log lines about plans that could not be read at Clerk.
+    pub(super) confirm_failure_logged: LogLimit,
     /// The lines about refusals that shadow mode did not carry out.
     pub(super) shadowed: SecondLogLimit,
     pub(super) missing_plan_claim: MissingPlanClaim,
@@ -71,6 +73,7 @@ impl GateWorker {
             inquiries: Inquiries::default(),
             metrics,
             reported: TextLogLimit::default(),
+            confirm_failure_logged: LogLimit::default(),
             shadowed: SecondLogLimit::default(),
             missing_plan_claim: MissingPlanClaim::default(),
         })
@@ -99,7 +102,10 @@ impl GateWorker {
         match self.inquiries.end(inquiry) {
             Some(Purpose::Keys) => match self.auth.handle_fetched_keys(outcome, now) {
                 KeyFetchResult::Fetched => vec![self.metrics.count_event(GateEvent::KeysFetched)],
-                KeyFetchResult::Failed(line) => vec![self.metrics.count_event(GateEvent::KeysFailed), line],
+                KeyFetchResult::Failed(alarm) => {
+                    let failed = self.metrics.count_event(GateEvent::KeysFailed);
+                    std::iter::once(failed).chain(alarm).collect()
+                }
             },
             Some(Purpose::Plan(request)) => self.plan_read(now, inquiry, &request, outcome),
             Some(Purpose::Windows(windows)) => windows.handle_outcome(now, outcome),

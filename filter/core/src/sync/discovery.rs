@@ -181,7 +181,7 @@ impl Discovery {
         for subscription in &self.subscriptions {
             let claims = findings.claims(state, subscription, now);
             findings.record_unowned(&state.settings, subscription, &claims);
-            findings.invalid_keys.extend(claims.invalid_keys.clone());
+            findings.record_invalid_keys(&claims.invalid_keys, Some(&subscription.id));
             for named in claims.all_named() {
                 match discovered.named.iter_mut().find(|known| known.subject == named.subject) {
                     Some(known) => known.via = known.via.min(named.via),

@@ -118,7 +118,7 @@ impl PlanSync {
             subject_error: None,
             trigger,
         };
-        sync.findings.invalid_keys.extend(sync.trigger.invalid_keys.clone());
+        sync.findings.record_invalid_keys(&sync.trigger.invalid_keys, None);
         sync.findings.skipped.extend(sync.trigger.skipped.clone());
         let mut requests: Vec<_> =
             sync.discovery.begin(&sync.trigger).into_iter().map(SyncRequest::Discovery).collect();

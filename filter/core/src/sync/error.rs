@@ -5,6 +5,7 @@ use crate::clerk::api::ClerkApiError;
 use crate::config::SyncSettings;
 use crate::problem::ProblemCode;
 use crate::stripe::outcome::MissingPermission;
+use crate::upstream::Upstream;
 use std::fmt;
 
 /// The service that a callout went to.
@@ -55,7 +56,7 @@ pub(crate) enum SyncError {
         why: Option<String>,
     },
     /// The restricted key of Stripe lacks a permission.
-    #[error("Stripe refuses {endpoint} to the API key: {}", missing_permission(.missing))]
+    #[error("Stripe refuses {endpoint} to the API key, which lacks {}", permission(.missing))]
     Forbidden {
         /// The endpoint, as Stripe's API reference names it.
         endpoint: &'static str,
@@ -81,9 +82,7 @@ pub(crate) enum SyncError {
     #[error("an active subscription has a price that maps to no plan and could change the plan")]
     Unmapped,
     /// Clerk does not have the subject of a subscription that is younger than a day.
-    #[error(
-        "Clerk does not have this user or organization yet: check that the Stripe and Clerk keys belong to the same environment"
-    )]
+    #[error("Clerk does not have this user or organization yet, but a new subscription grants it a plan")]
     SubjectMissing,
     /// A list at Stripe has more pages than Tollgate reads.
     #[error("a customer has more subscriptions than Tollgate reads")]
@@ -98,11 +97,11 @@ fn found_in_other_mode(why: &Option<String>) -> String {
     why.as_ref().map(|why| format!(": {why}")).unwrap_or_default()
 }
 
-/// Returns instructions for granting the missing permission.
-fn missing_permission(missing: &MissingPermission) -> String {
+/// Returns the name of the missing permission, or Stripe's error if that does not name it.
+fn permission(missing: &MissingPermission) -> String {
     match missing.permissions.as_slice() {
-        [] => format!("give the restricted key the missing permission; Stripe says: {}", missing.error),
-        permissions => format!("give the restricted key the permission {}", permissions.join(" or ")),
+        [] => format!("a permission: Stripe says: {}", missing.error),
+        permissions => format!("the permission {}", permissions.join(" or ")),
     }
 }
 
@@ -163,26 +162,68 @@ impl SyncError {
     /// Returns the alarm, with the location of the API key if that is at fault.
     pub(crate) fn alarm(&self, settings: &SyncSettings) -> Alarm {
         let new = if self.needs_operator() { Alarm::error } else { Alarm::warning };
-        let (Some(cause), Some(service)) = (self.key_error(), self.service()) else {
-            return new(self.alarm_code(), self.to_string());
+        let upstream = match self.service() {
+            Some(Service::Clerk) => &settings.clerk,
+            Some(Service::Stripe) | None => &settings.stripe,
         };
-        let location = match service {
-            Service::Stripe => settings.stripe.key_location(),
-            Service::Clerk => settings.clerk.key_location(),
+        let alarm = new(self.alarm_code(), self.to_string(), self.cure(upstream));
+        let alarm = match self.key_error() {
+            Some(cause) => alarm.with("cause", cause).with("key_location", upstream.key_location()),
+            None => alarm,
         };
-        let cure = match self {
-            SyncError::ObjectUnknown { .. } => {
-                format!("put a key of the account and mode that sends the events into {location}")
-            }
-            SyncError::Forbidden { .. } => format!("change the permissions of the key in {location}"),
-            _ => format!("put a valid key of {} into {location}", service.name()),
-        };
-        let alarm = new(self.alarm_code(), format!("{self}; {cure}")).with("cause", cause);
-        let alarm = alarm.with("key_location", location).with("cure", cure);
         match self {
             SyncError::ObjectUnknown { object: Some(object), .. } => alarm.object(object),
             _ => alarm,
         }
+    }
+
+    /// Returns what an operator should do. `upstream` is the API of the service whose callout failed.
+    pub(crate) fn cure(&self, upstream: &Upstream) -> String {
+        let cure = match self {
+            SyncError::Transient { service, .. } => {
+                return format!(
+                    "nothing to do if it passes; if it does not, check the cluster `{}`, and {}'s status page",
+                    upstream.cluster,
+                    service.name()
+                );
+            }
+            SyncError::KeyRefused { service, .. } => {
+                return format!("put a valid key of {} into {}", service.name(), upstream.key_location());
+            }
+            SyncError::ObjectUnknown { .. } => {
+                return format!(
+                    "put a key of the account and mode that sends the events into {}",
+                    upstream.key_location()
+                );
+            }
+            SyncError::Forbidden { missing, .. } => {
+                let permission = match missing.permissions.as_slice() {
+                    [] => "the missing permission".to_owned(),
+                    permissions => format!("the permission {}", permissions.join(" or ")),
+                };
+                return format!("give {permission} to the key in {}", upstream.key_location());
+            }
+            SyncError::Refused { .. } => {
+                "correct what the response names; if nothing there can be corrected, update Tollgate, or report this line"
+            }
+            SyncError::OutOfTime => {
+                "nothing to do if it passes; if it does not, find out why Stripe or Clerk responds slowly (Envoy's \
+                 `upstream_rq_time` of their clusters)"
+            }
+            SyncError::Unsettled => {
+                "nothing to do if it passes; if it does not, find the other program that writes the metadata at Clerk"
+            }
+            SyncError::Unmapped => {
+                "map one of its prices to a plan, or list it in `not_plans`; the alarm `unmapped_price` about the \
+                 subscription names them"
+            }
+            SyncError::SubjectMissing => {
+                "nothing to do if the user or organization is new; if not, check that the Stripe and Clerk keys belong to \
+                 the same environment"
+            }
+            SyncError::TooMany => "end the unused subscriptions of the customer",
+        };
+        cure.to_owned()
     }
 
     /// Returns whether the service refuses this request and will keep refusing it until an operator acts.

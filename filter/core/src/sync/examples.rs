@@ -1,6 +1,6 @@
 //! The alarms of syncs that `docs/alarms.md` shows.
 
-use super::audit::{FailedTrigger, alarms as alarms_about, sync_failed};
+use super::audit::{TriggerIds, alarms as alarms_about, sync_failed};
 use super::findings::{SyncFindings, UnknownPlan};
 use super::{ListSessions, Service, SessionsResponse, SyncError, SyncState, Trigger, TriggerObject};
 use crate::clerk::billing::ClerkPlanAlarm;
@@ -19,8 +19,9 @@ pub(crate) fn alarms() -> Vec<Report> {
     let mut findings = SyncFindings::default();
     about_owners(&mut findings, &mut state);
     about_plans(&mut findings);
-    let mut lines = alarms_about(&findings, Some(&event()));
-    lines.extend(failures(&state));
+    let trigger = TriggerIds::new(&trigger(), Some(&user()));
+    let mut lines = alarms_about(&findings, &trigger);
+    lines.extend(failures(&state, &trigger));
     lines
 }
 
@@ -31,11 +32,11 @@ fn subscription(id: &str) -> SubscriptionId {
 fn about_owners(findings: &mut SyncFindings, state: &mut SyncState) {
     let sub_1 = || subscription("sub_1");
     unowned(findings, state);
-    findings.invalid_keys.insert("clerk_user_id".to_owned());
-    findings.too_many_customers.insert(user());
+    findings.record_invalid_keys(&["clerk_user_id".to_owned()], Some(&sub_1()));
+    findings.too_many_customers.insert(user(), CustomerId::parse("cus_21").unwrap());
     findings.double_subscriptions.insert(user(), vec![sub_1(), subscription("sub_2")]);
     findings.too_many_subjects = true;
-    findings.gone.insert(user());
+    findings.gone.insert(user(), Some(sub_1()));
     findings.skipped.extend(["sub_1/../2", "cus_1?limit=100"].map(str::to_owned));
     findings.disagreements.insert((sub_1(), user(), Subject::parse("user_2").unwrap()));
     findings
@@ -45,7 +46,7 @@ fn about_owners(findings: &mut SyncFindings, state: &mut SyncState) {
     let request = ListSessions(subscription("sub_2"));
     findings.store_sessions(state, request, SessionsResponse::Refused(denied));
     findings.unreadable_sessions.insert(sub_1());
-    findings.missing_sessions.insert(user());
+    findings.missing_sessions.insert(user(), sub_1());
     findings.truncated_customers.insert(CustomerId::parse("cus_1").unwrap());
 }
 
@@ -91,10 +92,14 @@ fn about_plans(findings: &mut SyncFindings) {
     findings.unknown_recorded.insert(subscription);
 }
 
-/// Returns the alarms about errors that end a sync.
-fn failures(state: &SyncState) -> Vec<Report> {
+/// Returns the trigger of the syncs.
+fn trigger() -> Trigger {
     let object = TriggerObject::Subscription(subscription("sub_1"));
-    let trigger = Trigger { event: Some(event()), ..Trigger::new("customer.subscription.updated", object) };
+    Trigger { event: Some(event()), ..Trigger::new("customer.subscription.updated", object) }
+}
+
+/// Returns the alarms about errors that end a sync.
+fn failures(state: &SyncState, trigger: &TriggerIds) -> Vec<Report> {
     let errors = [
         missing("GET /v1/subscriptions/:id", "subscription_read"),
         SyncError::Transient { service: Service::Stripe, why: TlsFailure::Certificate.to_string() },
@@ -103,8 +108,7 @@ fn failures(state: &SyncState) -> Vec<Report> {
         SyncError::Unsettled,
         SyncError::SubjectMissing,
     ];
-    let trigger = FailedTrigger::new(&trigger, Some(&user()));
-    errors.map(|error| sync_failed(&error, &state.settings, &trigger)).into()
+    errors.map(|error| sync_failed(&error, &state.settings, trigger)).into()
 }
 
 /// Returns the error that Stripe's API key lacks a permission.

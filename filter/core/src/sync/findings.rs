@@ -63,12 +63,12 @@ pub(crate) struct SyncFindings {
     pub(crate) clerk_alarms: Vec<(Subject, ClerkPlanAlarm)>,
     /// Subjects whose billing subscription Clerk refused to return, because Billing is off.
     pub(crate) clerk_billing_off: SortedSet<Subject>,
-    /// Metadata keys whose value is not a valid Clerk id.
-    pub(crate) invalid_keys: SortedSet<String>,
+    /// Metadata keys whose value is not a valid Clerk id, each with a subscription for which it was read.
+    pub(crate) invalid_keys: SortedMap<String, Option<SubscriptionId>>,
     /// Subjects with several live plan subscriptions, although the billing endpoints sell only one.
     pub(crate) double_subscriptions: SortedMap<Subject, Vec<SubscriptionId>>,
-    /// Subjects with more paying customers than a record lists.
-    pub(crate) too_many_customers: SortedSet<Subject>,
+    /// Subjects with more paying customers than a record lists, each with a customer that it does not list.
+    pub(crate) too_many_customers: SortedMap<Subject, CustomerId>,
     /// Whether the event has more subjects than one sync handles.
     pub(crate) too_many_subjects: bool,
     /// Subscriptions whose owner or status cannot be parsed.
@@ -81,9 +81,9 @@ pub(crate) struct SyncFindings {
     pub(crate) truncated_customers: SortedSet<CustomerId>,
     /// Subjects that keep their plan because they may own a subscription that names no owner and whose
     /// session was not read.
-    pub(crate) missing_sessions: SortedSet<Subject>,
+    pub(crate) missing_sessions: SortedMap<Subject, SubscriptionId>,
     /// Subjects that Clerk does not have, though a subscription grants them a plan.
-    pub(crate) gone: SortedSet<Subject>,
+    pub(crate) gone: SortedMap<Subject, Option<SubscriptionId>>,
     /// Subscription and customer ids that do not have the form of Stripe's ids.
     pub(crate) skipped: SortedSet<String>,
 }
@@ -101,11 +101,11 @@ pub struct UnownedSubscription {
 
 impl fmt::Display for UnownedSubscription {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let UnownedSubscription { subscription, customer, cure } = self;
+        let UnownedSubscription { subscription, customer, .. } = self;
         write!(
             f,
             "{subscription} of {customer} is live, but names no owner, so it gives no plan: neither metadata nor a \
-             Checkout Session has the id of a user or an organization; {cure}"
+             Checkout Session has the id of a user or an organization"
         )
     }
 }
@@ -125,10 +125,7 @@ impl fmt::Display for UnknownPlan {
         if let Some(subscription) = &self.granted_by {
             write!(f, ", granted by subscription {subscription}")?;
         }
-        write!(
-            f,
-            ", which is not in the configuration, so it was kept; add the plan to `plans`, or correct the record"
-        )
+        write!(f, ", which is not in the configuration, so it was kept")
     }
 }
 
@@ -299,6 +296,16 @@ impl SyncFindings {
                     keys.join(" or ")
                 ),
             });
+        }
+    }
+
+    /// Records metadata keys whose value is not a valid Clerk id, and the subscription for which they were
+    /// read; `None` for those of the event itself.
+    pub(crate) fn record_invalid_keys(&mut self, keys: &[String], subscription: Option<&SubscriptionId>) {
+        for key in keys {
+            if self.invalid_keys.get(key).is_none_or(Option::is_none) {
+                self.invalid_keys.insert(key.clone(), subscription.cloned());
+            }
         }
     }
 

@@ -9,7 +9,7 @@
 //! Subjects are marked only if billing endpoints are configured: their caches drop subjects that are marked
 //! as changed.
 
-use super::audit::{self, AuditRecorder, FailedTrigger, RecorderProgress};
+use super::audit::{self, AuditRecorder, RecorderProgress, TriggerIds};
 use super::changed_subjects::ChangedSubject;
 use super::deadline::Deadline;
 use super::engine::{PlanSync, SyncProgress, SyncResult};
@@ -169,10 +169,10 @@ impl RecordedSync {
     }
 
     fn failed(&mut self, state: &SyncState, error: SyncError) -> Box<SyncEnd> {
-        let trigger = &self.sync.trigger;
-        self.reports.extend(audit::alarms(&self.sync.findings, trigger.event.as_ref()));
-        let failed = FailedTrigger::new(trigger, self.sync.subjects.first().map(|subject| &subject.subject));
-        self.reports.push(audit::sync_failed(&error, &state.settings, &failed));
+        let first = self.sync.subjects.first().map(|subject| &subject.subject);
+        let trigger = TriggerIds::new(&self.sync.trigger, first);
+        self.reports.extend(audit::alarms(&self.sync.findings, &trigger));
+        self.reports.push(audit::sync_failed(&error, &state.settings, &trigger));
         self.ended(Err(error), true)
     }
 

@@ -7,7 +7,7 @@ use crate::cancellation::{CancellationEnd, CancellationStep, Deletion, SubjectCa
 use crate::ids::{EventId, Subject};
 use crate::machine::{Action, Input};
 use crate::report::Report;
-use crate::sync::audit::FailedTrigger;
+use crate::sync::audit::TriggerIds;
 use crate::sync::{
     Deadline, RecordedSync, SyncEnd, SyncError, SyncState, SyncStep, Trigger, UnownedSubscription, audit,
 };
@@ -80,8 +80,8 @@ impl EventProcess {
     ) -> Result<(Self, Action), (SyncError, Vec<Report>)> {
         let deadline = Deadline::new(now, PROCESSING_TIME_MAX);
         let failed = match &cause {
-            EventCause::Sync(trigger) => FailedTrigger::new(trigger, None),
-            EventCause::Deletion(deletion) => FailedTrigger::of_deletion(event, &deletion.subject),
+            EventCause::Sync(trigger) => TriggerIds::new(trigger, None),
+            EventCause::Deletion(deletion) => TriggerIds::of_deletion(event, &deletion.subject),
         };
         let begun = match cause {
             EventCause::Sync(trigger) => RecordedSync::begin(state, now, *trigger, deadline)

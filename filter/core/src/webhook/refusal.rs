@@ -31,7 +31,7 @@ pub(super) fn rejected<S: EventSource>(
         }
         EventRejection::Unsigned { code, cause } => {
             let line = worker.refusal_logged.is_due(now);
-            let line = line.then(|| Alarm::warning(code.alarm(), cause).into());
+            let line = line.then(|| Alarm::warning(code.alarm(), cause, code.cure()).into());
             (Problem::new(400, code.problem(), S::LABELS.unsigned), line)
         }
     }
@@ -41,8 +41,10 @@ pub(super) fn rejected<S: EventSource>(
 /// a minute.
 pub(super) fn overloaded<S>(worker: &mut WebhookWorker<S>, now: Micros) -> (Problem, Option<Report>) {
     let line = worker.overload_logged.is_due(now).then(|| {
-        let detail = "too many deliveries, or too many bytes of deliveries, are in progress at once";
-        Alarm::warning(AlarmCode::DeliveriesOverloaded, detail).into()
+        let cause = "a worker thread holds as many deliveries, or bytes of deliveries, as it may, and refused one";
+        let cure = "nothing to do if it passes: the sender retries; if it does not, check the response times of Stripe \
+                    and Clerk, and whether a client sends bodies that do not end";
+        Alarm::warning(AlarmCode::DeliveriesOverloaded, cause, cure).into()
     });
     let detail = "the gateway is processing too many deliveries; retry later";
     let problem = Problem::new(503, ProblemCode::DeliveriesOverloaded, detail);

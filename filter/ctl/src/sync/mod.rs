@@ -180,9 +180,14 @@ impl<'a> Session<'a> {
         let CensusResult { candidates, unowned, skipped, .. } = census;
         self.summary.unowned = unowned;
         if !skipped.is_empty() {
-            let detail =
-                format!("{} ids do not look like Stripe's or Clerk's and were left out", skipped.len());
-            let alarm = Alarm::warning(AlarmCode::UnknownIds, detail);
+            let cause = format!(
+                "{} objects at Stripe or Clerk were left out, because their ids do not look like Stripe's or Clerk's, or \
+                 because they do not match the API references: {}",
+                skipped.len(),
+                output::shown_ids(&skipped)
+            );
+            let cure = "look at them at Stripe or Clerk; if nothing is wrong with them, update Tollgate";
+            let alarm = Alarm::warning(AlarmCode::UnknownIds, cause, cure);
             if self.arguments.json {
                 print_line!("{alarm}");
             }

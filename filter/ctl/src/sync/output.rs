@@ -124,12 +124,23 @@ pub(super) fn table(summary: &Summary, intent: Intent) -> String {
 fn alarm_text(line: &str) -> String {
     let alarm: Value = serde_json::from_str(line).unwrap_or_default();
     let member = |name: &str| alarm.get(name).and_then(Value::as_str);
-    let subject = member("subject").map(|subject| format!("{subject}: ")).unwrap_or_default();
-    format!("{subject}{}: {}", member("alarm").unwrap_or("alarm"), member("detail").unwrap_or(line))
+    let ids: Vec<&str> = ["subject", "object"].into_iter().filter_map(member).collect();
+    let ids = if ids.is_empty() { String::new() } else { format!("{}: ", ids.join(", ")) };
+    format!("{ids}{}: {}", member("alarm").unwrap_or("alarm"), member("detail").unwrap_or(line))
 }
 
 /// The maximum number of entries of a list in the table; `--json` has all.
 const TABLE_ENTRIES_MAX: usize = 10;
+
+/// The maximum number of characters of an id that was not checked.
+const UNCHECKED_ID_CHARS_MAX: usize = 64;
+
+/// Returns the first of these ids, which can contain any characters.
+pub(super) fn shown_ids(ids: &[String]) -> String {
+    let shown = |id: &String| format!("{:?}", id.chars().take(UNCHECKED_ID_CHARS_MAX).collect::<String>());
+    let all: Vec<String> = ids.iter().take(TABLE_ENTRIES_MAX).map(shown).collect();
+    all.join(", ")
+}
 
 fn list(text: &mut String, what: &str, cure: &str, items: Vec<String>) {
     if items.is_empty() {
@@ -168,8 +179,10 @@ mod tests {
         assert_eq!(aligned(&rows), "A    B  C  D  E\naaa  b     d  -\n");
         let mut text = String::new();
         list(&mut text, "things", "do so", (0..12).map(|n| n.to_string()).collect());
-        let alarm = r#"{"alarm":"subject_gone","subject":"user_1","detail":"Clerk does not have it"}"#;
-        assert_eq!(alarm_text(alarm), "user_1: subject_gone: Clerk does not have it");
+        let alarm = r#"{"alarm":"subject_gone","subject":"user_1","object":"sub_1","detail":"Clerk does not have it"}"#;
+        assert_eq!(alarm_text(alarm), "user_1, sub_1: subject_gone: Clerk does not have it");
         assert_eq!(text, "12 things (do so): 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 2 more\n");
+        let ids = ["cus_1\u{1b}[2J".to_owned(), "y".repeat(99)];
+        assert_eq!(shown_ids(&ids), format!(r#""cus_1\u{{1b}}[2J", "{}""#, "y".repeat(64)));
     }
 }

@@ -365,6 +365,18 @@ fn if_clerk_does_not_respond_the_refusal_stands() {
 }
 
 #[test]
+fn failed_reads_are_counted_and_an_alarm_once_a_minute() {
+    let mut host = confirming();
+    for (pause_s, failed, alarms) in [(0, 1, 1), (59, 2, 1), (1, 3, 2)] {
+        host.sleep_s(pause_s);
+        let started = host.start(&get("/reports", &[("authorization", &token("free"))]));
+        host.end_inquiries(&|| CalloutResult::TimedOut);
+        assert_eq!(host.finish(started).code(), "plan_required");
+        assert_eq!((host.count("confirm.failed"), host.alarms("confirm_failed").len()), (failed, alarms));
+    }
+}
+
+#[test]
 fn no_record_is_requested_if_the_shared_records_cannot_be_written() {
     let mut host = confirming();
     host.swaps_to_lose = 8;

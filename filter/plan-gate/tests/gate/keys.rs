@@ -186,6 +186,21 @@ fn without_any_key_requests_are_refused_with_503() {
 }
 
 #[test]
+fn failed_fetches_are_counted_and_an_alarm_once_a_minute() {
+    let mut host = jwks_gate();
+    for (pause_s, failed, alarms) in [(0, 1, 1), (59, 2, 1), (1, 3, 2)] {
+        host.sleep_s(pause_s);
+        let started = start(&mut host, &signed_by(own_key()));
+        host.end_inquiries(&|| CalloutResult::TimedOut);
+        assert_eq!(host.finish(started).code(), "keys_unavailable");
+        assert_eq!(
+            (host.count("keys.fetch_failed"), host.alarms("keys_unavailable").len()),
+            (failed, alarms)
+        );
+    }
+}
+
+#[test]
 fn without_keys_a_request_with_a_cookie_is_not_anonymous() {
     let mut host = jwks_gate();
     let cookie = format!("__session={}", super::host::signed(|_| {}));

@@ -209,19 +209,27 @@ fn a_request_that_cannot_be_counted_is_refused() {
 fn a_seed_overwritten_by_another_plugin_grants_no_quota() {
     let mut host = gate();
     assert!(host.shared.swap(&seed_key(), b"not a seed", Version::ABSENT));
-    let result = host.send(&get("/ask", &[("authorization", &token("free"))]));
-    assert_eq!((result.status(), result.code()), (503, "store_unavailable"));
+    for _ in 0..2 {
+        let result = host.send(&get("/ask", &[("authorization", &token("free"))]));
+        assert_eq!((result.status(), result.code()), (503, "store_unavailable"));
+    }
+    assert_eq!(host.alarms("counters_unreadable").len(), 1, "once a minute");
     assert_eq!(host.send(&get("/account", &[("authorization", &token("free"))])).code(), "forwarded");
 }
 
 #[test]
-fn a_counter_overwritten_by_another_plugin_is_reported() {
+fn overwritten_counters_are_counted_and_an_alarm_once_a_minute() {
     let mut host = gate();
     assert_eq!(asks(&mut host, "free", 1), 1);
-    for key in host.shared.keys().into_iter().filter(|key| !key.ends_with("/seed")) {
-        let version = host.shared.load(&key).version;
-        assert!(host.shared.swap(&key, b"junk", version));
+    for (number, pause_s, lost_swaps, alarms) in [(1, 0, 3, 1), (2, 1, 0, 1), (3, 60, 0, 2)] {
+        host.sleep_s(pause_s);
+        for key in host.shared.keys().into_iter().filter(|key| !key.ends_with("/seed")) {
+            let version = host.shared.load(&key).version;
+            assert!(host.shared.swap(&key, b"junk", version));
+        }
+        host.swaps_to_lose = lost_swaps;
+        assert_eq!(asks(&mut host, "free", 1), 1);
+        assert_eq!(host.count("counters.store_failed"), number, "a lost swap has replaced nothing");
+        assert_eq!(host.alarms("counters_unreadable").len(), alarms, "{number}");
     }
-    assert_eq!(asks(&mut host, "free", 1), 1);
-    assert_eq!(host.alarms("counters_unreadable").len(), 1);
 }

@@ -1,7 +1,7 @@
 //! Tests of when prices are read, and which prices are used if Stripe does not respond.
 
 use super::*;
-use crate::http::HeaderMap;
+use crate::http::{HeaderMap, TlsFailure};
 use crate::plan_table::Plan;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -115,6 +115,26 @@ fn the_last_good_response_is_used_for_a_day() {
     assert_eq!(failing.len(), 1, "after a failure, one at a time");
     book.handle_outcome(failing[0], &Outcome::Reset, at(late));
     assert!(matches!(book.step(at(late)), PriceStep::Unavailable));
+}
+
+#[test]
+fn a_failed_read_is_an_alarm_once_a_minute_with_the_whole_error() {
+    let (mut book, mut next) = (book(), 0);
+    for (ms, want) in [(0, 1), (59_000, 0), (60_000, 1)] {
+        let mut lines = Vec::new();
+        for inquiry in start(&mut book, at(ms), &mut next) {
+            let outcome = Outcome::TlsFailed(TlsFailure::Certificate);
+            for report in book.handle_outcome(inquiry, &outcome, at(ms)) {
+                let Report::Line(_, line) = report else { panic!("{report:?}") };
+                lines.push(line);
+            }
+        }
+        assert_eq!(lines.len(), want, "{ms} ms");
+        for line in lines {
+            assert!(line.contains(&TlsFailure::Certificate.to_string()), "{line}");
+            assert!(line.contains(r#""object":"price_pro""#), "{line}");
+        }
+    }
 }
 
 #[test]

@@ -11,8 +11,7 @@ const WORD_SHOWN_MAX: usize = 64;
 pub(crate) enum ClerkPlanAlarm {
     /// A granting item has a plan that maps to none of the configuration.
     #[error(
-        "Clerk Billing's plan \"{slug}\" maps to no plan: add the slug to the `clerk_plan` of a plan in `plans`; until \
-         then it grants nothing, and what Clerk Billing granted is kept"
+        "Clerk Billing's plan \"{slug}\" maps to no plan: it grants nothing, and what Clerk Billing granted is kept"
     )]
     UnmappedSlug {
         /// The item.
@@ -55,6 +54,20 @@ impl ClerkPlanAlarm {
             }
             ClerkPlanAlarm::UnknownStatus { .. } => AlarmCode::UnknownStatus,
             ClerkPlanAlarm::NoGraceStart { .. } => AlarmCode::NoGraceStart,
+        }
+    }
+
+    /// Returns what an operator should do.
+    pub(crate) fn cure(&self) -> &'static str {
+        match self {
+            ClerkPlanAlarm::UnmappedSlug { .. } => "add the slug to the `clerk_plan` of a plan in `plans`",
+            ClerkPlanAlarm::NoPlan { .. } => {
+                "look at the item at Clerk; if it has a plan there, update Tollgate"
+            }
+            ClerkPlanAlarm::UnknownStatus { .. } => "update Tollgate",
+            ClerkPlanAlarm::NoGraceStart { .. } => {
+                "look at the item at Clerk, and collect the payment, or end it"
+            }
         }
     }
 

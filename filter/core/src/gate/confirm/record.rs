@@ -53,22 +53,31 @@ impl GateWorker {
                 .map(|read| self.grant_of_billing(now, &request.subject, &read, &mut reports)),
         };
         let grant =
-            granted.map_err(|error| reports.extend(self.confirm_failed(&request.subject, &error))).ok();
+            granted.map_err(|error| reports.extend(self.confirm_failed(&request.subject, &error, now))).ok();
         if let Some((subject, confirmation)) = self.confirmed.reads.end(inquiry, grant, &self.plans, now) {
             self.confirmed.insert(subject, confirmation, now);
         }
         reports
     }
 
-    pub(in crate::gate) fn confirm_failed(&self, subject: &Subject, error: &ClerkApiError) -> [Report; 2] {
-        let cause = error.to_string();
-        let detail = format!(
-            "the plan at Clerk could not be read before a refusal, so the token's plan counts: {cause}; check the cluster \
-             of `confirm`, and Clerk's secret key"
-        );
-        let alarm = Alarm::warning(AlarmCode::ConfirmFailed, detail).subject(Some(subject.as_str()));
-        let alarm = alarm.with("cause", cause);
-        [self.metrics.count_event(GateEvent::ConfirmFailed), alarm.into()]
+    /// Returns the reports about a failed read: a count, and an alarm at most once a minute.
+    pub(in crate::gate) fn confirm_failed(
+        &mut self,
+        subject: &Subject,
+        error: &ClerkApiError,
+        now: Micros,
+    ) -> Vec<Report> {
+        let mut reports = vec![self.metrics.count_event(GateEvent::ConfirmFailed)];
+        if self.confirm_failure_logged.is_due(now) {
+            let why = error.to_string();
+            let cause = format!(
+                "the plan at Clerk could not be read before a refusal, so the token's plan counts: {why}"
+            );
+            let cure = "check the cluster of `confirm`, and Clerk's secret key";
+            let alarm = Alarm::warning(AlarmCode::ConfirmFailed, cause, cure);
+            reports.push(alarm.subject(Some(subject.as_str())).with("cause", why).into());
+        }
+        reports
     }
 
     fn grant_of_record(
@@ -106,10 +115,14 @@ impl GateWorker {
                 return SourceGrant { plan: ConfirmedPlan::Plan(default), grace_until: None };
             }
             (BillingRead::Off | BillingRead::Found(_), _) => {
-                let detail = "Clerk refuses to show the billing subscription: Billing is switched off, or the key may \
-                              not read it; the token's plan counts";
-                if self.reported.due(detail, now).is_some() {
-                    reports.push(Alarm::warning(AlarmCode::ClerkBillingOff, detail).into());
+                let code = AlarmCode::ClerkBillingOff;
+                if self.reported.due(code.as_str(), now).is_some() {
+                    let cause = "Clerk refuses to show the billing subscription, because Billing is switched off, or the \
+                                 key may not read it; the token's plan counts";
+                    let cure = "switch Billing on at Clerk, let the key read it, or remove `clerk_billing` from \
+                                `plan_gate.plan_claims`";
+                    let alarm = Alarm::warning(code, cause, cure);
+                    reports.push(alarm.subject(Some(subject.as_str())).into());
                 }
                 return SourceGrant { plan: ConfirmedPlan::AtLeast(default), grace_until: None };
             }
@@ -133,8 +146,8 @@ impl GateWorker {
     ) {
         for found in &resolution.alarms {
             if self.reported.due(&found.cause(), now).is_some() {
-                let alarm = Alarm::warning(found.code(), found.to_string()).subject(Some(subject.as_str()));
-                reports.push(alarm.object(found.item()).into());
+                let alarm = Alarm::warning(found.code(), found.to_string(), found.cure());
+                reports.push(alarm.subject(Some(subject.as_str())).object(found.item()).into());
             }
         }
     }

@@ -304,7 +304,7 @@ impl GateRequest {
     /// Refuses an anonymous caller, who cannot be counted without an address, and logs an alarm once a
     /// minute.
     fn without_address(&mut self, worker: &mut GateWorker, now: Micros, error: AddressError) -> Action {
-        let (cause, _) = error.cause_and_remedy();
+        let (cause, _) = error.cause_and_cure();
         if worker.reported.due(cause, now).is_some() {
             self.reports.push(error.alarm().into());
         }

@@ -10,7 +10,7 @@ use std::fmt;
 pub(crate) enum PlanAlarm {
     /// The prices of a live subscription map to no plan.
     #[error(
-        "subscription {subscription} has no price that maps to a plan: map one of its prices ({}) to a plan, or list it in not_plans; {}",
+        "subscription {subscription} has no price that maps to a plan ({}): {}",
         prices.join(", "),
         consequence(.keeps_plan)
     )]
@@ -32,9 +32,7 @@ pub(crate) enum PlanAlarm {
     },
     /// A name differs from a configured one only in case or surrounding spaces. It does not count as that
     /// name.
-    #[error(
-        "{location} has \"{value}\", which differs from \"{configured}\" only in case or spaces: make them equal"
-    )]
+    #[error("{location} has \"{value}\", which differs from \"{configured}\" only in case or spaces")]
     Misspelled {
         /// The object with the name.
         location: PlanNameSource,
@@ -113,6 +111,23 @@ impl PlanAlarm {
             PlanAlarm::NoGraceStart { .. } => AlarmCode::NoGraceStart,
             PlanAlarm::ItemsCut { .. } => AlarmCode::ItemsCut,
             PlanAlarm::Unreadable { .. } => AlarmCode::UnreadablePart,
+        }
+    }
+
+    /// Returns what an operator should do.
+    pub(crate) fn cure(&self) -> &'static str {
+        match self {
+            PlanAlarm::Unmapped { .. } => "map one of its prices to a plan, or list it in `not_plans`",
+            PlanAlarm::UnknownPlan { .. } => "correct the name, or add the plan to `plans`",
+            PlanAlarm::Misspelled { .. } => "make them equal",
+            PlanAlarm::UnknownStatus { .. } => "update Tollgate",
+            PlanAlarm::NoGraceStart { .. } => {
+                "look at the subscription at Stripe, and collect the payment, or end it"
+            }
+            PlanAlarm::ItemsCut { .. } => "sell fewer items in one subscription",
+            PlanAlarm::Unreadable { .. } => {
+                "look at that part at Stripe; if it is not deleted, update Tollgate, or report this line"
+            }
         }
     }
 

@@ -7,6 +7,6 @@ mod lines;
 mod recorder;
 
 pub(crate) use action::audit_entry;
-pub(crate) use alarms::{FailedTrigger, alarms, ending_alarms, sync_failed};
+pub(crate) use alarms::{TriggerIds, alarms, ending_alarms, sync_failed};
 pub(crate) use lines::{change, payment_failed};
 pub(crate) use recorder::{AuditRecorder, RecorderProgress};

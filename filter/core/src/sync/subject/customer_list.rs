@@ -23,9 +23,9 @@ pub(crate) struct SubjectCustomers {
 }
 
 impl SubjectCustomers {
-    /// Returns whether the subject has more paying customers than a record lists.
-    pub(crate) fn has_too_many(&self) -> bool {
-        self.live.len() > CUSTOMERS_MAX
+    /// Returns the first paying customer that a record does not list, because the subject has too many.
+    pub(crate) fn first_not_listed(&self) -> Option<&CustomerId> {
+        self.live.get(CUSTOMERS_MAX)
     }
 
     /// Returns the target with both lists updated. `current` is the record that Clerk has now; all other
@@ -110,7 +110,7 @@ mod tests {
         let live: Vec<CustomerId> =
             (0..30).rev().map(|n| CustomerId::parse(&format!("cus_{n:02}")).unwrap()).collect();
         let customers = SubjectCustomers { read: live.iter().cloned().collect(), live };
-        assert!(customers.has_too_many());
+        assert_eq!(customers.first_not_listed(), Some(&CustomerId::parse("cus_09").unwrap()));
         let got = customers.update_lists(&Record::default(), Record::default());
         assert_eq!(got.customers.len(), CUSTOMERS_MAX);
         assert!(got.customers.contains(&CustomerId::parse("cus_29").unwrap()));

@@ -437,7 +437,7 @@ impl SubjectSync {
                 return Err(SyncError::SubjectMissing);
             }
             if granting_since.is_some() {
-                findings.gone.insert(self.subject.clone());
+                findings.gone.insert(self.subject.clone(), target.record.granted_by.clone());
             }
             self.phase = Phase::Done(SubjectStatus::Gone);
             return Ok(Vec::new());

@@ -80,7 +80,10 @@ impl StripeState {
             GrantedPlan::AsRecorded => None,
         };
         if may_grant_more && target == *current && granted != current.plan.as_ref() {
-            findings.missing_sessions.insert(subject.clone());
+            let unclaimed = self.unclaimed(state, findings, now);
+            if let Some(first) = unclaimed.first() {
+                findings.missing_sessions.insert(subject.clone(), first.id.clone());
+            }
         }
         let awaits_mapping = state.settings.unmapped_price == UnmappedPrice::Retry
             && awaits_mapping(&resolution, &owned, &target, &state.plans);
@@ -90,8 +93,8 @@ impl StripeState {
             findings.double_subscriptions.insert(subject.clone(), plan_subscriptions);
         }
         let customers = self.customers(&owned, current, target.granted_by.as_ref());
-        if customers.has_too_many() {
-            findings.too_many_customers.insert(subject.clone());
+        if let Some(customer) = customers.first_not_listed() {
+            findings.too_many_customers.insert(subject.clone(), customer.clone());
         }
         let notes = self.notes(state, findings, subject, now);
         findings.plan_alarms.extend(resolution.alarms);

@@ -172,7 +172,8 @@ fn a_plan_granted_only_by_a_session_is_kept_while_sessions_are_unreadable() {
     let event = model.world.stripe.set_status("sub_2", "trialing").unwrap();
     let delivered = model.deliver(event);
     assert_eq!((delivered.response(), model.plan("user_1")), ((200, "processed"), Some("pro")));
-    assert!(delivered.alarms().contains(&"sessions_unread"), "{:?}", delivered.alarms());
+    let alarm = delivered.alarm("sessions_unread");
+    assert_eq!((&alarm["subject"], &alarm["object"]), (&json!("user_1"), &json!("sub_1")));
 }
 
 #[test]

@@ -179,6 +179,11 @@ impl Delivered {
         self.lines.iter().filter_map(|line| line["alarm"].as_str()).collect()
     }
 
+    /// Returns the first alarm with this code.
+    pub(crate) fn alarm(&self, code: &str) -> &Value {
+        self.lines.iter().find(|line| line["alarm"] == code).unwrap_or(&Value::Null)
+    }
+
     /// Returns the audit lines.
     pub(crate) fn audit(&self) -> Vec<&Value> {
         self.lines.iter().filter(|line| line["audit"].is_string()).collect()

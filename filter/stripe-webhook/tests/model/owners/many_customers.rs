@@ -30,7 +30,10 @@ fn at_most_twenty_are_listed_and_those_owned_by_metadata_first() {
     let event = model.world.stripe.add_subscription("sub_z", "cus_z", "price_ent", &[]);
     let delivered = model.deliver(event);
     assert_eq!((delivered.response(), model.plan("user_1")), ((200, "processed"), Some("enterprise")));
-    assert!(delivered.alarms().contains(&"too_many_customers"));
+    let alarm = delivered.alarm("too_many_customers");
+    assert_eq!(alarm["subject"], "user_1", "{:?}", delivered.alarms());
+    let not_listed = alarm["object"].as_str().unwrap();
+    assert!(not_listed.starts_with("cus_") && !listed(&model).contains(&not_listed), "{alarm}");
     assert!(listed(&model).len() == LISTED_CUSTOMERS_MAX && listed(&model).contains(&"cus_z"));
     let event = model.world.stripe.set_price("sub_z", "price_pro").unwrap();
     assert_eq!(model.deliver(event).response(), (200, "processed"));

@@ -201,7 +201,7 @@ fn an_invalid_id_names_no_owner_and_raises_an_alarm() {
             model.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[("clerk_user_id", value)]);
         let delivered = model.deliver(event);
         assert_eq!(delivered.response(), (200, "no_subject"), "{value}");
-        assert!(delivered.alarms().contains(&"invalid_subject_id"), "{value}: {:?}", delivered.alarms());
+        assert_eq!(delivered.alarm("invalid_subject_id")["object"], "sub_1", "{value}");
         assert!(delivered.sent.iter().all(|(_, line)| !line.contains("/users/")), "{value}");
     }
 }
@@ -232,6 +232,7 @@ fn a_missing_subject_is_an_alarm_also_if_others_exist() {
     assert_eq!((delivered.response(), model.plan("user_1")), ((200, "processed"), Some("pro")));
     let alarms: Vec<_> = delivered.lines.iter().filter(|line| line["alarm"] == "subject_gone").collect();
     assert_eq!((alarms.len(), &alarms[0]["subject"]), (1, &serde_json::json!("user_9")));
+    assert_eq!(alarms[0]["object"], "sub_9", "not the customer that the event is about");
     // A deleted user without a live subscription is ignored.
     model.world.stripe.set_status("sub_9", "canceled");
     let change = |found: &mut FakeMetadata| drop(found.insert("a".into(), "c".into()));

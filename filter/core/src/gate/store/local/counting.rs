@@ -1,9 +1,9 @@
 //! Counts one request in the local store: loads the bucket, adds the request's cost, and swaps the bucket;
 //! repeats if another worker has changed the bucket.
 
+use super::loss_log::LostCounters;
 use super::{LocalStore, SeedProgress, SeedUpdate};
-use crate::alarm::{Alarm, AlarmCode};
-use crate::gate::metrics::{GateEvent, GateMetrics};
+use crate::gate::metrics::GateMetrics;
 use crate::gate::store::{Charge, Counted, CounterOwner, Counting, LimitState};
 use crate::machine::{Action, Input};
 use crate::quota::{Callers, CounterKey, Decision, Fingerprint, SWAP_TRIES_MAX, Spent, WindowState, spend};
@@ -27,7 +27,7 @@ enum LocalStep {
     /// The update that reads the shared seed, and the owner's bytes, whose counters the seed locates.
     Seed(SeedUpdate, Vec<u8>),
     /// The result of the update of the counter's bucket.
-    Counter(Fingerprint, SharedUpdate<SpendResult>),
+    Counter(Fingerprint, SharedUpdate<(SpendResult, LostCounters)>),
     /// No further input.
     Ended,
 }
@@ -79,71 +79,56 @@ impl LocalCounting {
                 return match self.store.seed(&mut update, input) {
                     SeedProgress::Perform(action) => self.perform(LocalStep::Seed(update, owner), action),
                     SeedProgress::Known => self.count(&owner),
-                    SeedProgress::Failed => Counted::Unavailable,
+                    SeedProgress::Failed => {
+                        self.store.loss_log.borrow_mut().report_unreadable_seed(now, reports);
+                        Counted::Unavailable
+                    }
                 };
             }
             LocalStep::Counter(fingerprint, update) => (fingerprint, update),
             LocalStep::Ended => return Counted::Unavailable,
         };
         let charge = &self.charge;
-        let progress = update.handle(input, |value| {
-            let spent = spend(value, fingerprint, &charge.windows, charge.cost, now);
-            report_losses(metrics, self.callers, &spent, reports);
-            change(spent)
-        });
-        match progress {
-            UpdateProgress::Continue(action) => self.perform(LocalStep::Counter(fingerprint, update), action),
-            UpdateProgress::Done(SpendResult::Admitted(windows)) => {
-                Counted::Admitted(LimitState { limit: self.charge.limit, windows })
+        let progress = update
+            .handle(input, |value| change(spend(value, fingerprint, &charge.windows, charge.cost, now)));
+        let (result, lost) = match progress {
+            UpdateProgress::Continue(action) => {
+                return self.perform(LocalStep::Counter(fingerprint, update), action);
             }
-            UpdateProgress::Done(SpendResult::Exhausted(windows, reset)) => {
-                Counted::Exhausted { state: LimitState { limit: self.charge.limit, windows }, reset }
-            }
+            UpdateProgress::Done(done) => done,
             // Other workers won every swap.
-            UpdateProgress::GaveUp(_) => Counted::Unavailable,
+            UpdateProgress::GaveUp(_) => return Counted::Unavailable,
+        };
+        self.store.loss_log.borrow_mut().report(metrics, self.callers, lost, now, reports);
+        let limit = self.charge.limit;
+        match result {
+            SpendResult::Admitted(windows) => Counted::Admitted(LimitState { limit, windows }),
+            SpendResult::Exhausted(windows, reset) => {
+                Counted::Exhausted { state: LimitState { limit, windows }, reset }
+            }
         }
     }
 }
 
-/// Returns the change of the bucket, with the result that holds once the change is stored.
-fn change(spent: Spent) -> Change<SpendResult> {
+/// Returns the change of the bucket, with the result and the lost counters that hold once the change is stored.
+fn change(spent: Spent) -> Change<(SpendResult, LostCounters)> {
+    let lost = LostCounters::of(&spent);
     match (spent.decision, spent.new_bytes) {
-        (Decision::Admitted, Some(bytes)) => Change::Write(bytes, SpendResult::Admitted(spent.states)),
-        (Decision::Admitted, None) => Change::Keep(SpendResult::Admitted(spent.states)),
-        (Decision::Refused { reset, .. }, _) => Change::Keep(SpendResult::Exhausted(spent.states, reset)),
+        (Decision::Admitted, Some(bytes)) => {
+            Change::Write(bytes, (SpendResult::Admitted(spent.states), lost))
+        }
+        (Decision::Admitted, None) => Change::Keep((SpendResult::Admitted(spent.states), lost)),
+        (Decision::Refused { reset, .. }, _) => {
+            Change::Keep((SpendResult::Exhausted(spent.states, reset), lost))
+        }
         // A request that never fits is refused before it is counted.
         (Decision::NeverFits, _) => {
             let reset = latest_reset(&spent.states);
-            Change::Keep(SpendResult::Exhausted(spent.states, reset))
+            Change::Keep((SpendResult::Exhausted(spent.states, reset), lost))
         }
     }
 }
 
 fn latest_reset(states: &[WindowState]) -> Micros {
     states.iter().map(WindowState::reset).max().unwrap_or_default()
-}
-
-pub(in crate::gate) fn report_losses(
-    metrics: &GateMetrics,
-    callers: Callers,
-    spent: &Spent,
-    reports: &mut Vec<Report>,
-) {
-    if spent.evicted > 0 {
-        let detail = "more subjects than the local store has room for: use `store: {ratelimit: …}`";
-        let event = match callers {
-            Callers::SignedIn => GateEvent::Evicted,
-            Callers::Anonymous => GateEvent::AnonymousEvicted,
-        };
-        reports.push(metrics.count_event(event));
-        let alarm = Alarm::warning(AlarmCode::CountersEvicted, detail);
-        reports.push(alarm.with("counters_lost", spent.evicted).with("cure", detail).into());
-    }
-    if spent.unreadable {
-        let detail = "another plugin writes to the shared data of this vm_id: give Tollgate one of its own";
-        reports.push(metrics.count_event(GateEvent::StoreFailed));
-        let alarm = Alarm::error(AlarmCode::CountersUnreadable, detail);
-        // How many counters the unreadable bucket had is unknown.
-        reports.push(alarm.with("counters_lost", 0).with("cure", detail).into());
-    }
 }

@@ -2,17 +2,18 @@
 //! the counters.
 
 mod counting;
+mod loss_log;
 mod reading;
 
 pub(in crate::gate) use counting::LocalCounting;
 #[cfg(test)]
-pub(in crate::gate) use counting::report_losses;
+pub(in crate::gate) use loss_log::{LossLog, LostCounters};
 pub(in crate::gate) use reading::LocalReading;
 
 use crate::machine::{Action, Input};
 use crate::quota::{BucketTable, Callers, CounterKey, SWAP_TRIES_MAX, Seed};
 use crate::shared::{Change, SharedUpdate, UpdateProgress};
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 
 /// The tables of counters. Their keys depend on the shared seed.
 #[derive(Debug)]
@@ -41,6 +42,7 @@ pub(in crate::gate) struct LocalStore {
     own_seed: Seed,
     memory_mb: u64,
     tables: OnceCell<Tables>,
+    loss_log: RefCell<loss_log::LossLog>,
 }
 
 /// The update that reads or writes the seed that all workers of the process share.
@@ -61,7 +63,14 @@ impl LocalStore {
     /// Creates a store in which the counters of signed-in callers take at most `memory_mb`. `own_seed`
     /// becomes the shared seed if this is the first worker of the process.
     pub(in crate::gate) fn new(namespace: &str, own_seed: Seed, memory_mb: u64) -> Self {
-        LocalStore { namespace: namespace.to_owned(), own_seed, memory_mb, tables: OnceCell::new() }
+        let tables = OnceCell::new();
+        LocalStore {
+            namespace: namespace.to_owned(),
+            own_seed,
+            memory_mb,
+            tables,
+            loss_log: RefCell::default(),
+        }
     }
 
     /// Starts to read the seed. Returns `None` if the tables are already known.

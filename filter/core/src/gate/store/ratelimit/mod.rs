@@ -158,7 +158,10 @@ impl RatelimitStore {
             }
         };
         let cause = error.to_string();
-        let alarm = Alarm::error(AlarmCode::StoreUnavailable, format!("{cause}: {cure}"));
-        Some(alarm.with("cause", cause).with("requests", requests).with("cure", cure).into())
+        let text = format!(
+            "the rate limit service does not respond as expected, so requests are {requests}: {cause}"
+        );
+        let alarm = Alarm::error(AlarmCode::StoreUnavailable, text, cure);
+        Some(alarm.with("cause", cause).with("requests", requests).into())
     }
 }

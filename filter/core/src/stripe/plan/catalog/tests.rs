@@ -105,9 +105,7 @@ fn a_price_of_two_plans_sells_the_higher_one() {
 fn a_nearly_right_name_is_reported_with_both_spellings() {
     let world = World::new(vec![]).product("prod_odd", &[("plan", "PRO")]).product("prod_bare", &[]);
     let near_match = |location: &str, value: &str, configured: &str| {
-        format!(
-            "{location} has \"{value}\", which differs from \"{configured}\" only in case or spaces: make them equal"
-        )
+        format!("{location} has \"{value}\", which differs from \"{configured}\" only in case or spaces")
     };
     let of_price = "the metadata of price price_x";
     let cases = [

@@ -47,13 +47,20 @@ impl ClerkSource {
     /// Returns an alarm if the event is not of the configured instance.
     fn wrong_instance(&self, id: &EventId, event: &ClerkEvent) -> Option<Report> {
         let wanted = self.instance.as_ref()?;
-        let detail = match &event.instance {
+        let cause = match &event.instance {
             Some(instance) if instance == wanted.as_str() => return None,
             Some(_) => "the event is of another Clerk instance",
             None => "the event does not name its Clerk instance",
         };
-        let detail = format!("{detail}: remove the endpoint from that instance, or correct `instance`");
-        Some(Alarm::warning(AlarmCode::WrongInstance, detail).event(Some(id.as_str())).into())
+        let cure = "remove the endpoint from that instance, or correct `instance`";
+        let alarm = Alarm::warning(AlarmCode::WrongInstance, cause, cure).event(Some(id.as_str()));
+        let subject = match &event.content {
+            ClerkEventContent::Billing(payer) => payer.subject(),
+            ClerkEventContent::PaymentFailed(charge) => charge.payer.subject(),
+            ClerkEventContent::Deleted(subject) => Some(subject),
+            ClerkEventContent::NoWork => None,
+        };
+        Some(alarm.subject(subject.map(Subject::as_str)).into())
     }
 }
 
@@ -63,17 +70,18 @@ fn trigger(id: &EventId, event_type: &str, subject: Subject) -> Trigger {
 }
 
 fn unnamed(id: &EventId, payer: &NamedPayer) -> Report {
+    const READ_PLANS: &str = "run `tollgate sync --all --apply`, which reads the plans of all payers";
     let alarm = match payer {
         NamedPayer::InvalidId { bytes } => {
-            let detail = format!(
+            let cause = format!(
                 "the event names a payer by an id of {bytes} bytes with characters that could change the path of a \
-                 request"
+                 request, so no plan was read"
             );
-            Alarm::warning(AlarmCode::UnknownIds, detail)
+            Alarm::warning(AlarmCode::UnknownIds, cause, READ_PLANS)
         }
         NamedPayer::Missing | NamedPayer::Subject(_) => {
-            let detail = "the event of Clerk Billing names no payer, so no plan was read";
-            Alarm::warning(AlarmCode::NoSubject, detail)
+            let cause = "the event of Clerk Billing names no payer, so no plan was read";
+            Alarm::warning(AlarmCode::NoSubject, cause, READ_PLANS)
         }
     };
     alarm.event(Some(id.as_str())).into()

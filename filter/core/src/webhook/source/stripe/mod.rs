@@ -4,7 +4,7 @@
 mod trigger;
 
 use super::{EventRejection, EventSource, EventWork, SourceLabels, VerifiedEvent};
-use crate::alarm::{Alarm, AlarmCode};
+use crate::alarm::{Alarm, AlarmCode, UNKNOWN_IDS_CURE};
 use crate::config::{StripeWebhookSettings, SyncSettings};
 use crate::http::HeaderMap;
 use crate::identity::HeaderOwner;
@@ -43,16 +43,14 @@ impl StripeSource {
             && wanted != livemode
         {
             let (mode, other) = if livemode { ("live", "test") } else { ("test", "live") };
-            let detail = format!(
-                "the event is from {mode} mode, but `livemode` accepts only {other} mode: remove the endpoint from {mode} \
-                 mode, or correct `livemode`"
-            );
-            return EventWork::NotOurs(alarm(AlarmCode::WrongMode, event, &detail));
+            let cause = format!("the event is from {mode} mode, but `livemode` accepts only {other} mode");
+            let cure = format!("remove the endpoint from {mode} mode, or correct `livemode`");
+            return EventWork::NotOurs(alarm(AlarmCode::WrongMode, event, &cause, &cure));
         }
         if event.account.is_some() {
-            let detail = "an event of a connected account, which sells no plans of this configuration: let the endpoint \
-                          listen to events of your own account only";
-            return EventWork::None(vec![alarm(AlarmCode::ConnectedAccount, event, detail)]);
+            let cause = "an event of a connected account, which sells no plans of this configuration";
+            let cure = "let the endpoint listen to events of your own account only";
+            return EventWork::None(vec![alarm(AlarmCode::ConnectedAccount, event, cause, cure)]);
         }
         match trigger(event, settings) {
             Some(trigger) => EventWork::Sync(Box::new(trigger)),
@@ -95,15 +93,22 @@ impl EventSource for StripeSource {
 }
 
 fn unknown_id(event: &Event, id: &str) -> Report {
-    let detail = format!(
-        "the event contains an id of {} bytes with characters that could change the path of a request",
+    let cause = format!(
+        "the event contains an id of {} bytes with characters that could change the path of a request, so it was \
+         ignored",
         id.len()
     );
-    alarm(AlarmCode::UnknownIds, event, &detail)
+    alarm(AlarmCode::UnknownIds, event, &cause, UNKNOWN_IDS_CURE)
 }
 
-fn alarm(code: AlarmCode, event: &Event, detail: &str) -> Report {
-    Alarm::warning(code, detail).event(Some(event.id.as_str())).into()
+/// Returns an alarm about an event, with the subscription or the customer that the event is about.
+fn alarm(code: AlarmCode, event: &Event, cause: &str, cure: &str) -> Report {
+    let alarm = Alarm::warning(code, cause, cure).event(Some(event.id.as_str()));
+    match (&event.names.subscription, &event.names.customer) {
+        (Some(subscription), _) => alarm.object(subscription).into(),
+        (None, Some(customer)) => alarm.object(customer).into(),
+        (None, None) => alarm.into(),
+    }
 }
 
 impl From<SignatureError> for EventRejection {
