@@ -67,9 +67,11 @@ codes! {
         SubjectMissing => "subject_missing",
         // Session tokens.
         TokenRefused => "token_refused",
+        SignaturesUnsupported => "signatures_unsupported",
         // The gate.
         PlanUnknown => "plan_unknown",
         PlanClaimMissing => "plan_claim_missing",
+        UnknownRule => "unknown_rule",
         AddressUnknown => "address_unknown",
         KeysUnavailable => "keys_unavailable",
         ConfirmFailed => "confirm_failed",

@@ -1,5 +1,6 @@
-//! The alarm about refused tokens that usually have one of four causes in the configuration: it shows the
-//! expected and the received value, so that the operator sees the difference at once.
+//! The alarms about refused tokens. If the usual cause is one of four in the configuration, the alarm shows the
+//! expected and the received value, so that the operator sees the difference at once. Another alarm says that
+//! no token can be verified.
 
 use super::error::AuthError;
 use super::keyring::Keyring;
@@ -13,16 +14,27 @@ use serde_json::Value;
 /// The maximum number of expected values that an alarm lists.
 const EXPECTED_MAX: usize = 8;
 
-/// The limits of the alarm, one for each of its codes. Anyone can send such tokens.
+/// The limits of the alarms, one for each cause. Anyone can send such tokens.
 #[derive(Debug, Default)]
 pub(super) struct RefusalLog {
     wrong_issuer: LogLimit,
     unauthorized_party: LogLimit,
     signature_mismatch: LogLimit,
     unknown_key: LogLimit,
+    unsupported: LogLimit,
 }
 
 impl RefusalLog {
+    /// Returns the alarm that no token can be verified, at most one a minute.
+    fn unsupported(&mut self, now: Micros) -> Option<Report> {
+        let cause =
+            "neither Envoy nor the module can verify signatures, so every request with a token is refused";
+        let cure = "use an Envoy whose build has the foreign function `verify_signature`, or build the module with the \
+                    feature `rs256`";
+        let is_due = self.unsupported.is_due(now);
+        is_due.then(|| Alarm::error(AlarmCode::SignaturesUnsupported, cause, cure).into())
+    }
+
     /// Returns the alarm about a refused token, at most one a minute for each code.
     pub(super) fn alarm(
         &mut self,
@@ -32,7 +44,11 @@ impl RefusalLog {
         keyring: &Keyring,
         now: Micros,
     ) -> Option<Report> {
-        let AuthError::Token(error) = error else { return None };
+        let error = match error {
+            AuthError::Token(error) => error,
+            AuthError::SignaturesUnsupported => return self.unsupported(now),
+            AuthError::KeysUnavailable | AuthError::TooManyWaiting => return None,
+        };
         let (limit, what, expected, cure) = match error {
             TokenError::WrongIssuer => (
                 &mut self.wrong_issuer,

@@ -35,6 +35,7 @@ pub(crate) fn alarms() -> Vec<Report> {
     let unknown = CallerPlanError::Unknown("gold".to_owned());
     lines.extend(unknown.reports(&worker.metrics, &mut worker.reported, Some(&user), NOW));
     lines.push(missing_plan_claim::alarm(&worker.gate, &user));
+    lines.extend(worker.unknown_rule(Some(b"ask"), NOW));
     lines.push(AddressError::Unknown.alarm().into());
     lines.extend(worker.confirm_failed(&user, &ClerkApiError::Down { status: 503 }, NOW));
     let ratelimit = RatelimitStore::new("ratelimit", "tollgate", Duration::from_millis(20), OnError::Allow);
@@ -48,10 +49,11 @@ pub(crate) fn alarms() -> Vec<Report> {
 fn of_tokens(worker: &mut GateWorker) -> Vec<Report> {
     let unauthorized = AuthError::Token(TokenError::UnauthorizedParty);
     let refused = worker.auth.refusal_alarm(unauthorized, Some("https://app.example.org"), NOW);
+    let unverified = worker.auth.refusal_alarm(AuthError::SignaturesUnsupported, None, NOW);
     let KeyFetchResult::Failed(keys) = worker.auth.handle_fetched_keys(&Outcome::TimedOut, NOW) else {
         panic!("the keys were fetched")
     };
-    refused.into_iter().chain(keys).collect()
+    refused.into_iter().chain(unverified).chain(keys).collect()
 }
 
 /// Returns the refusals of the page.

@@ -6,6 +6,7 @@ use super::metrics::{GateEvent, GateMetrics};
 use super::missing_plan_claim::{self, MissingPlanClaim};
 use super::store::Store;
 use super::store::ratelimit::WindowsInquiry;
+use crate::alarm::{Alarm, AlarmCode};
 use crate::auth::keys::KeyError;
 use crate::auth::{AuthState, KeyFetchResult};
 use crate::config::{Configuration, PlanGateSettings};
@@ -129,6 +130,17 @@ impl GateWorker {
         }
         let alarm = missing_plan_claim::alarm(&self.gate, subject);
         vec![self.metrics.count_event(GateEvent::PlanClaimMissing), alarm]
+    }
+}
+
+impl GateWorker {
+    /// Returns the alarm about a route that names a rule which is not configured, once a minute for each name.
+    pub(super) fn unknown_rule(&mut self, name: Option<&[u8]>, now: Micros) -> Option<Report> {
+        let name = name.unwrap_or_default().escape_ascii();
+        let rule = self.reported.due(&format!("the rule \"{name}\""), now)?;
+        let cause = format!("a route names {rule}, which is not in the document, so its requests get 500");
+        let cure = "correct `rule` in the route's metadata `tollgate`, or add the rule to `plan_gate.rules`";
+        Some(Alarm::error(AlarmCode::UnknownRule, cause, cure).into())
     }
 }
 

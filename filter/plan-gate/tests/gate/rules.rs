@@ -84,8 +84,13 @@ fn a_rule_that_the_route_names_precedes_the_path() {
     let free = token("free");
     assert_eq!(host.send(&get("/account", &[("authorization", &free)])).code(), "plan_required");
     host.name_rule("unknown");
-    let result = host.send(&get("/account", &[("authorization", &free)]));
-    assert_eq!((result.status(), result.code()), (500, "unknown_rule"));
+    for _ in 0..2 {
+        let result = host.send(&get("/account", &[("authorization", &free)]));
+        assert_eq!((result.status(), result.code()), (500, "unknown_rule"));
+    }
+    let alarms = host.alarms("unknown_rule");
+    assert_eq!(alarms.len(), 1, "once a minute");
+    assert!(alarms[0]["detail"].as_str().unwrap().contains("the rule \"unknown\""), "{alarms:?}");
 }
 
 #[test]

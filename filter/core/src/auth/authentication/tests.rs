@@ -45,6 +45,11 @@ fn requests_fail_if_signatures_cannot_be_verified() {
         let reply = Reply::from(error.problem());
         assert_eq!((reply.status, reply.details), (503, "keys_unavailable"));
     }
+    for (second, is_due) in [(0, true), (59, false), (60, true)] {
+        let now = Micros::from_secs(NOW_S.unsigned_abs().saturating_add(second));
+        let alarm = state.refusal_alarm(AuthError::SignaturesUnsupported, None, now);
+        assert_eq!(alarm.is_some(), is_due, "{second}");
+    }
 }
 
 #[test]

@@ -215,7 +215,10 @@ impl GateRequest {
             Guard::AmbiguousMethod => {
                 return self.refuse(worker, now, &Refusal::AmbiguousMethod, None);
             }
-            Guard::UnknownRule => return self.refuse(worker, now, &Refusal::UnknownRule, None),
+            Guard::UnknownRule => {
+                self.reports.extend(worker.unknown_rule(rule_name, now));
+                return self.refuse(worker, now, &Refusal::UnknownRule, None);
+            }
         }
         // Browsers override neither the path nor the method of a preflight. A request that does is no
         // preflight.
