@@ -1,7 +1,7 @@
 //! The shipped files with one defect each: each defect causes exactly the error or warning of its name.
 
-use super::super::finding::FindingKind as K;
 use super::{shipped_file, shipped_values, verdict};
+use crate::check::finding::FindingKind as K;
 use serde_json::Value;
 
 /// The file, the text in it and what replaces it, and the only finding.
