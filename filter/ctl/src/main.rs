@@ -13,6 +13,7 @@ mod secret;
 mod sync;
 mod terminal;
 mod token;
+mod url;
 mod webhook;
 
 use clap::{Parser, Subcommand};

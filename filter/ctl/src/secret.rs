@@ -1,12 +1,15 @@
 //! `tollgate secret`: writes the file from which Envoy reads an API key, with the key from standard input.
 
 use crate::check::{key_problem, placeholder_in};
-use crate::terminal::{ERROR, print_error_line, print_line, styled};
+use crate::terminal::{self, print_line};
 use clap::Args;
 use serde_json::json;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+
+/// The maximum length of what is read as a key, in bytes. It is longer than a key can be.
+const INPUT_BYTES_MAX: u64 = 65_536;
 
 /// Write the file from which Envoy reads an API key.
 ///
@@ -50,17 +53,15 @@ pub(crate) fn run(arguments: &SecretArguments) -> ExitCode {
             print_line!("{}: written", file.display());
             ExitCode::SUCCESS
         }
-        Err(error) => {
-            print_error_line!("{}: {error}", styled(ERROR, "error"));
-            ExitCode::from(2)
-        }
+        Err(error) => terminal::misused(&error),
     }
 }
 
 /// Reads the key, without blanks and line breaks around it.
 fn key() -> Result<String, String> {
     let mut text = String::new();
-    std::io::stdin().read_to_string(&mut text).map_err(|error| format!("standard input: {error}"))?;
+    let mut input = std::io::stdin().take(INPUT_BYTES_MAX);
+    input.read_to_string(&mut text).map_err(|error| format!("standard input: {error}"))?;
     let key = text.trim();
     if key.is_empty() {
         return Err("there is no key on standard input: `tollgate secret NAME < key.txt`".to_owned());
@@ -82,6 +83,12 @@ fn write(directory: &Path, name: &str, key: &str) -> Result<PathBuf, String> {
         "generic_secret": {"secret": {"inline_string": key}},
     });
     let text = serde_norway::to_string(&json!({"resources": [secret]})).map_err(|error| error.to_string())?;
+    if !directory.is_dir() {
+        return Err(format!(
+            "--directory: {}: there is no such directory; create it first",
+            directory.display()
+        ));
+    }
     let file = directory.join(format!("{name}.yaml"));
     let failed = |error: &dyn std::fmt::Display| format!("{}: cannot be written: {error}", file.display());
     // A temporary file is readable by its owner alone, and renamed over the old file.

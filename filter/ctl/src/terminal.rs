@@ -50,6 +50,15 @@ pub(crate) fn exit_code(code: ExitCode) -> ExitCode {
     if is_complete || code != ExitCode::SUCCESS { code } else { ExitCode::FAILURE }
 }
 
+/// The exit code of a command whose arguments or configuration are wrong.
+const MISUSED: u8 = 2;
+
+/// Prints what is wrong with the arguments or the configuration of a command, and returns its exit code.
+pub(crate) fn misused(error: &str) -> ExitCode {
+    print_error_line!("{}: {error}", styled(ERROR, "error"));
+    ExitCode::from(MISUSED)
+}
+
 /// Returns a number of things, in the singular or plural: `1 warning`, `no warnings`.
 pub(crate) fn counted(number: usize, thing: &str) -> String {
     match number {

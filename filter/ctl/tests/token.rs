@@ -66,3 +66,30 @@ fn what_is_no_token_and_a_request_without_a_path_are_errors() {
         assert_eq!(output.status.code(), Some(2), "{errors}");
     }
 }
+
+#[test]
+fn arguments_that_no_request_has_are_errors() {
+    let directory = tempfile::tempdir().unwrap();
+    let no_set = directory.path().join("no-set.json");
+    std::fs::write(&no_set, "{}").unwrap();
+    let empty_set = directory.path().join("empty-set.json");
+    std::fs::write(&empty_set, "{\"keys\": []}").unwrap();
+    let (no_set, empty_set) = (no_set.display().to_string(), empty_set.display().to_string());
+    for (arguments, message) in [
+        (&["--path", "ask"][..], "starts with `/`"),
+        (&["--path", ""], "starts with `/`"),
+        (&["--path", "/a b"], "has no blank"),
+        (&["--path", "/ask", "--method", "G ET"], "a method, like GET"),
+        (&["--path", "/ask", "--method", ""], "a method, like GET"),
+        (&["--path", "/ask", "--host", "https://api.example.com"], "a host, like"),
+        (&["--path", "/ask", "--host", ""], "a host, like"),
+        (&["--path", "/ask", "--at", "now"], "like 2026-11-26T12:00:00Z"),
+        (&["--path", "/ask", "--jwks-file", &no_set], "is not a JSON Web Key Set"),
+        (&["--path", "/ask", "--jwks-file", &empty_set], "has no public RSA key"),
+    ] {
+        let output = token(&signed("https://clerk.acme.dev"), arguments);
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert!(errors.contains(message), "{arguments:?}: {errors}");
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {errors}");
+    }
+}

@@ -12,7 +12,7 @@ const CRATES: [&str; 5] = ["core/src", "driver/src", "host-native/src", "host-pr
 
 /// The rows of the page, each with the file and the name of its constant.
 #[rustfmt::skip]
-const ROWS: [(&str, &str, &str); 146] = [
+const ROWS: [(&str, &str, &str); 147] = [
     // The document
     ("bytes of a document", "core/src/config/encoding.rs", "DOCUMENT_BYTES_MAX"),
     ("nesting of a document that is a `Struct`", "core/src/config/struct_value.rs", "DEPTH_MAX"),
@@ -146,6 +146,7 @@ const ROWS: [(&str, &str, &str); 146] = [
     ("errors of a document that `check` lists", "core/src/config/error.rs", "ERRORS_MAX"),
     ("nesting of a file", "ctl/src/document.rs", "DEPTH_MAX"),
     ("fields and extensions that `check --envoy` names in a file", "ctl/src/check/envoy_program/fields.rs", "REFUSALS_MAX"),
+    ("bytes that `secret` reads", "ctl/src/secret.rs", "INPUT_BYTES_MAX"),
     ("subscriptions, users, or organizations that `sync` reads, of each", "core/src/backfill/census.rs", "LISTED_MAX"),
     ("calls of `sync` in progress", "ctl/src/api_calls/http_workers.rs", "CALLS_MAX"),
     ("subjects that `sync` works on at the same time", "ctl/src/sync/work.rs", "JOBS_MAX"),
@@ -171,7 +172,7 @@ const ROWS: [(&str, &str, &str); 146] = [
 
 /// The constants that are no maximum for a user, with the reason.
 #[rustfmt::skip]
-const OTHERS: [(&str, &str); 22] = [
+const OTHERS: [(&str, &str); 24] = [
     // BoringSSL's own maximum, beside that of the modulus.
     ("core/src/auth/keys/der.rs", "EXPONENT_BITS_MAX"),
     // How many similar names a message proposes from.
@@ -214,6 +215,10 @@ const OTHERS: [(&str, &str); 22] = [
     ("ctl/src/check/envoy_program/place.rs", "DEPTH_MAX"),
     // Text that a message quotes.
     ("ctl/src/sync/output.rs", "UNCHECKED_ID_CHARS_MAX"),
+    // The names of DNS.
+    ("ctl/src/init/settings.rs", "LABEL_BYTES_MAX"),
+    // The names of DNS.
+    ("ctl/src/init/settings.rs", "NAME_BYTES_MAX"),
     // The limit that `init` proposes.
     ("ctl/src/init/settings.rs", "PER_MINUTE_MAX"),
 ];

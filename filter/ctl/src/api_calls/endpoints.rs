@@ -1,6 +1,7 @@
 //! The base URLs of the APIs, and what the command requires of them.
 
 use super::rate_limits::{STRIPE, TOKEN_KEYS};
+use crate::url::http_url;
 use tollgate_core::config::Upstream;
 use tollgate_core::secret::Secret;
 
@@ -29,15 +30,16 @@ impl Endpoints {
 /// Returns the base URL of a service: the user's, or the document's authority over HTTPS.
 ///
 /// # Errors
-/// A sentence about `option` if the URL would reveal the API key in transit.
+/// A sentence about `option` if it is no URL, or would reveal the API key in transit.
 pub(crate) fn base_url(upstream: &Upstream, given: Option<&str>, option: &str) -> Result<String, String> {
     let Some(given) = given else { return Ok(format!("https://{}", upstream.authority)) };
-    let given = given.trim_end_matches('/');
-    let is_here = ["http://127.0.0.1:", "http://localhost:", "http://[::1]:"]
-        .iter()
-        .any(|here| given.starts_with(here));
-    if given.starts_with("https://") || is_here {
-        return Ok(given.to_owned());
+    let url = http_url(given).map_err(|error| format!("{option}: {error}"))?;
+    if url.query().is_some() {
+        return Err(format!("{option}: leave out the part after `?`"));
+    }
+    let is_here = url.host().is_some_and(|host| ["127.0.0.1", "localhost", "[::1]"].contains(&host));
+    if url.scheme_str() == Some("https") || is_here {
+        return Ok(given.trim_end_matches('/').to_owned());
     }
     Err(format!("{option}: is neither https:// nor on this machine, so the API key could be read in transit"))
 }
@@ -76,7 +78,12 @@ mod tests {
         assert_eq!(at(None).unwrap(), "https://api.stripe.com");
         assert_eq!(at(Some("https://proxy.example/stripe/")).unwrap(), "https://proxy.example/stripe");
         assert_eq!(at(Some("http://127.0.0.1:8080")).unwrap(), "http://127.0.0.1:8080");
-        for wrong in ["http://api.stripe.com", "http://127.0.0.1.example.com", "api.stripe.com"] {
+        for wrong in [
+            "http://api.stripe.com",
+            "http://127.0.0.1.example.com",
+            "api.stripe.com",
+            "https://proxy.example?x",
+        ] {
             assert!(at(Some(wrong)).is_err(), "{wrong}");
         }
         assert!(

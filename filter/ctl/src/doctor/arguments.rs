@@ -1,5 +1,6 @@
 //! The arguments of `tollgate doctor`, and its help.
 
+use crate::url::http_url;
 use clap::Args;
 use std::path::PathBuf;
 
@@ -50,15 +51,13 @@ that is not deployed yet can be checked";
 
 /// Returns the origin of a URL as Stripe shows it: in lower case, without the default port.
 fn gateway_url(text: &str) -> Result<String, String> {
-    const EXAMPLE: &str = "expected a URL without a path, like https://gateway.example.com";
     let text = text.strip_suffix('/').unwrap_or(text).to_ascii_lowercase();
-    let (scheme, host) = text.split_once("://").ok_or(EXAMPLE)?;
-    let is_host = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte);
-    if !["https", "http"].contains(&scheme) || host.is_empty() || !host.bytes().all(is_host) {
-        return Err(EXAMPLE.to_owned());
+    let url = http_url(&text)?;
+    if !["", "/"].contains(&url.path()) || url.query().is_some() || text.ends_with('/') {
+        return Err("expected a URL without a path, like https://gateway.example.com".to_owned());
     }
-    let port = if scheme == "https" { ":443" } else { ":80" };
-    Ok(format!("{scheme}://{}", host.strip_suffix(port).unwrap_or(host)))
+    let port = if url.scheme_str() == Some("https") { ":443" } else { ":80" };
+    Ok(text.strip_suffix(port).unwrap_or(&text).to_owned())
 }
 
 #[cfg(test)]
@@ -77,6 +76,8 @@ mod tests {
             ("https://user@gateway.example.com", Err(())),
             ("gateway.example.com", Err(())),
             ("https://", Err(())),
+            ("https://gateway.example.com:99999", Err(())),
+            ("https://gateway.example.com?x", Err(())),
             ("ftp://gateway.example.com", Err(())),
         ];
         for (text, want) in cases {

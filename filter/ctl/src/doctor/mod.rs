@@ -12,7 +12,7 @@ use crate::api_calls::{
 };
 use crate::document;
 use crate::sync::Interrupted;
-use crate::terminal::{ERROR, print_error_line, styled};
+use crate::terminal::{self, print_error_line};
 use arguments::URL_MISSING;
 use reads::AccountsRead;
 use std::process::ExitCode;
@@ -60,10 +60,7 @@ pub(crate) fn run(arguments: &DoctorArguments) -> ExitCode {
                 _ => ExitCode::SUCCESS,
             }
         }
-        Err(DoctorError::Misused(wrong)) => {
-            print_error_line!("{}: {wrong}", styled(ERROR, "error"));
-            ExitCode::from(FAILED)
-        }
+        Err(DoctorError::Misused(wrong)) => terminal::misused(&wrong),
         Err(DoctorError::Interrupted) => {
             print_error_line!("interrupted: nothing was written anywhere; run it again");
             ExitCode::from(INTERRUPTED)

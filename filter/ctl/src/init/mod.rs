@@ -11,22 +11,16 @@ mod settings;
 pub(crate) use arguments::InitArguments;
 
 use crate::check::{self, CheckArguments};
-use crate::terminal::{ERROR, print_error_line, print_line, styled};
+use crate::terminal::{self, print_line};
 use folder::Folder;
 use settings::GatewaySettings;
 use std::process::ExitCode;
-
-/// The arguments are wrong, or the folder cannot be written; clap's own code for the former.
-const FAILED: u8 = 2;
 
 /// Writes the folder, and returns the exit code.
 pub(crate) fn run(arguments: &InitArguments) -> ExitCode {
     match write(arguments) {
         Ok(code) => code,
-        Err(wrong) => {
-            print_error_line!("{}: {wrong}", styled(ERROR, "error"));
-            ExitCode::from(FAILED)
-        }
+        Err(wrong) => terminal::misused(&wrong),
     }
 }
 

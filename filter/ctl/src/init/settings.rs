@@ -2,6 +2,7 @@
 
 use super::answers::Answers;
 use serde_json::{Value, json};
+use std::net::{Ipv4Addr, Ipv6Addr};
 use tollgate_core::config;
 
 /// The arguments, by the paths of the document where their values stand.
@@ -98,15 +99,38 @@ fn backend(text: &str) -> Result<(String, u16), String> {
     let Some((host, port)) = authority.rsplit_once(':') else {
         return wrong("has no port", "write host and port, like 127.0.0.1:8000");
     };
-    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    let is_host = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:".contains(&byte);
-    if host.is_empty() || !host.bytes().all(is_host) {
-        return wrong("has no valid host", "write host and port, like 127.0.0.1:8000: no path");
+    let is_digits = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    let port = port.parse().ok().filter(|port| is_digits && *port > 0);
+    let Some(port) = port else { return wrong("has no valid port", "a port is 1 to 65535, without a path") };
+    match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        Some(address) if address.parse::<Ipv6Addr>().is_ok() => Ok((address.to_owned(), port)),
+        None if is_host(host) => Ok((host.to_owned(), port)),
+        _ => wrong(
+            "has no valid host",
+            "write host and port, like 127.0.0.1:8000, api.internal:8000, or [::1]:8000",
+        ),
     }
-    match port.parse() {
-        Ok(port) if port > 0 => Ok((host.to_owned(), port)),
-        _ => wrong("has no valid port", "a port is 1 to 65535"),
-    }
+}
+
+/// Returns whether a text is an IPv4 address, or a name in DNS: labels of up to 63 letters, digits, `-` and `_`.
+fn is_host(text: &str) -> bool {
+    const NAME_BYTES_MAX: usize = 253;
+    const LABEL_BYTES_MAX: usize = 63;
+    let is_inside = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    let is_label = |label: &str| {
+        (1..=LABEL_BYTES_MAX).contains(&label.len())
+            && label.bytes().all(is_inside)
+            && !label.starts_with('-')
+    };
+    let is_number = |label: &str| label.bytes().all(|byte| byte.is_ascii_digit());
+    let is_name = text.len() <= NAME_BYTES_MAX && text.split('.').all(is_label);
+    // A name whose last label is a number is meant as an address.
+    is_name && (!text.rsplit('.').next().is_some_and(is_number) || text.parse::<Ipv4Addr>().is_ok())
+}
+
+/// Returns whether a text is a key or a secret of Stripe or Clerk.
+fn is_secret(text: &str) -> bool {
+    ["sk_", "rk_", "pk_", "whsec_"].iter().any(|prefix| text.starts_with(prefix))
 }
 
 fn plans(texts: &[String]) -> Result<Vec<NewPlan>, String> {
@@ -125,6 +149,15 @@ fn plans(texts: &[String]) -> Result<Vec<NewPlan>, String> {
         if index > 0 && prices.is_empty() {
             return Err(format!(
                 "--plan: {name:?} has no price, so that it cannot be bought; write {name}=price_…"
+            ));
+        }
+        let is_id =
+            |price: &String| price.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
+        if !prices.iter().all(is_id) || prices.iter().any(|price| is_secret(price)) {
+            // Not repeated: it may be a key.
+            return Err(format!(
+                "--plan: {name:?} has a price that is none; write the ids of prices, separated by commas, like \
+                 {name}=price_1AbC,price_2DeF"
             ));
         }
         if let Some(product) = prices.iter().find(|price| price.starts_with("prod_")) {
@@ -155,7 +188,9 @@ mod tests {
     #[test]
     fn a_wrong_value_is_named_by_its_argument() {
         type Change = fn(&mut Answers);
-        let cases: [(Change, &str); 12] = [
+        let cases: [(Change, &str); 14] = [
+            (|a| a.plans = vec!["free".to_owned(), "pro=sk_live_1".to_owned()], "a price that is none"),
+            (|a| a.plans = vec!["free".to_owned(), "pro=price_1 price_2".to_owned()], "a price that is none"),
             (|a| a.backend = "https://127.0.0.1:8000".to_owned(), "--backend: "),
             (|a| a.backend = "127.0.0.1".to_owned(), "has no port"),
             (|a| a.backend = "127.0.0.1:0".to_owned(), "1 to 65535"),
@@ -177,7 +212,7 @@ mod tests {
             let mut answers = answers();
             change(&mut answers);
             let error = GatewaySettings::read(&answers).unwrap_err();
-            assert!(error.contains(want), "{want}: {error}");
+            assert!(error.contains(want) && !error.contains("sk_live_1"), "{want}: {error}");
         }
     }
 
@@ -187,8 +222,16 @@ mod tests {
             ("api:80", ("api", 80)),
             ("http://api.internal:8000/", ("api.internal", 8000)),
             ("[::1]:8000", ("::1", 8000)),
+            ("10.0.0.7:80", ("10.0.0.7", 80)),
+            ("my_api-1.default.svc.cluster.local:80", ("my_api-1.default.svc.cluster.local", 80)),
         ] {
             assert_eq!(backend(text), Ok((want.0.to_owned(), want.1)), "{text}");
+        }
+        let long = format!("{}:80", "a".repeat(64));
+        for text in
+            ["a:80:80", "::1:8000", "[a]:80", "[::1]", "a..b:80", "999.9.9.9:80", "1.2.3:80", "a:+80", &long]
+        {
+            assert!(backend(text).is_err(), "{text}");
         }
     }
 }

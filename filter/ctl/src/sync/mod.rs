@@ -16,7 +16,7 @@ pub(crate) use arguments::SyncArguments;
 
 use crate::api_calls::{CallScheduler, Endpoints, Rates, TRIES_MAX, is_live};
 use crate::clock::now;
-use crate::terminal::{self, ERROR, NOTE, print_error_line, print_line, styled};
+use crate::terminal::{self, NOTE, print_error_line, print_line, styled};
 use document::Setup;
 use progress::ProgressLine;
 use recorder::Recorder;
@@ -31,8 +31,6 @@ pub(crate) use work::{CensusError, Interrupted, Job, JobObserver, Work, census};
 
 /// The exit code if something failed.
 const FAILED: u8 = 1;
-/// The exit code if the arguments or the configuration are wrong. clap uses the same code.
-const MISUSED: u8 = 2;
 /// The exit code if a dry run with `--exit-code` found differences.
 const DIFFERENT: u8 = 3;
 /// The exit code after an interrupt. Shells use the same code for SIGINT.
@@ -42,10 +40,7 @@ const INTERRUPTED: u8 = 130;
 pub(crate) fn run(arguments: &SyncArguments) -> ExitCode {
     match Session::start(arguments).and_then(|mut session| session.run()) {
         Ok(code) => ExitCode::from(code),
-        Err(error) => {
-            print_error_line!("{}: {error}", styled(ERROR, "error"));
-            ExitCode::from(MISUSED)
-        }
+        Err(error) => terminal::misused(&error),
     }
 }
 

@@ -59,11 +59,15 @@ pub(super) fn save<'a>(file: &Path, run: Run<'_>, left: impl Iterator<Item = &'a
     let apply = intent == Intent::Apply;
     let whole = Written { tollgate_sync: FORMAT, apply, stripe: stripe.clone(), clerk: clerk.clone(), left };
     let text = serde_json::to_vec_pretty(&whole).map_err(|error| failed(&error))?;
-    let directory = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut beside = NamedTempFile::new_in(directory).map_err(|error| failed(&error))?;
+    let mut beside = NamedTempFile::new_in(directory_of(file)).map_err(|error| failed(&error))?;
     beside.write_all(&text).and_then(|()| beside.as_file().sync_all()).map_err(|error| failed(&error))?;
     beside.persist(file).map_err(|error| failed(&error))?;
     Ok(())
+}
+
+/// Returns the directory that a file is in.
+fn directory_of(file: &Path) -> &Path {
+    file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 fn written(job: &Job) -> Option<WrittenJob> {
@@ -80,7 +84,12 @@ pub(super) fn load(file: &Path, run: Run<'_>) -> Result<Option<Vec<Job>>, String
     let name = file.display();
     let text = match std::fs::read(file) {
         Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && directory_of(file).is_dir() => {
+            return Ok(None);
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Err(format!("{name}: there is no such directory; create it first"));
+        }
         Err(error) => return Err(format!("{name}: cannot be read: {error}")),
     };
     let whole: Written = serde_json::from_slice(&text).map_err(|error| {

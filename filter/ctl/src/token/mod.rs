@@ -3,7 +3,7 @@
 mod gate;
 mod report;
 
-use crate::terminal::{ERROR, print_error_line, print_line, styled};
+use crate::terminal::{self, print_line};
 use crate::{clock, document};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -12,10 +12,11 @@ use gate::{Gate, TokenVerdict};
 use report::{CallerSummary, TokenReport, expectations};
 use serde_json::Value;
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use tollgate_core::auth::keys::jwks::{self, JwksError};
 use tollgate_core::config::{ClaimSource, PlanGateSettings};
 use tollgate_core::gate::session_token_template;
 use tollgate_core::ids::Subject;
@@ -46,13 +47,13 @@ pub(crate) struct TokenArguments {
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
     /// The request's path.
-    #[arg(long)]
+    #[arg(long, value_parser = request_path)]
     path: String,
     /// The request's method.
-    #[arg(long, default_value = "GET")]
+    #[arg(long, default_value = "GET", value_parser = request_method)]
     method: String,
     /// The request's host.
-    #[arg(long, default_value = "api.example.com")]
+    #[arg(long, default_value = "api.example.com", value_parser = request_host)]
     host: String,
     /// The time, as in 2026-11-26T12:00:00Z or in Unix seconds [default: now].
     #[arg(long, value_name = "TIME", value_parser = time_of)]
@@ -65,16 +66,54 @@ pub(crate) struct TokenArguments {
     json: bool,
 }
 
+/// The last second of the year 9999, the last that can be written.
+const TIME_MAX_S: u64 = 253_402_300_799;
+
 /// Reads a time as text or in seconds.
 ///
 /// # Errors
 /// It is neither.
 pub(crate) fn time_of(text: &str) -> Result<Micros, String> {
-    if let Ok(seconds) = text.parse() {
-        return Ok(Micros::from_secs(seconds));
+    let seconds = match text.parse() {
+        Ok(seconds) => Some(seconds),
+        Err(_) => {
+            let time = OffsetDateTime::parse(text, &Rfc3339).ok();
+            time.and_then(|time| u64::try_from(time.unix_timestamp()).ok())
+        }
+    };
+    match seconds.filter(|seconds| *seconds <= TIME_MAX_S) {
+        Some(seconds) => Ok(Micros::from_secs(seconds)),
+        None => {
+            Err("expected a time from 1970 to 9999, like 2026-11-26T12:00:00Z, or in Unix seconds".to_owned())
+        }
     }
-    let time = OffsetDateTime::parse(text, &Rfc3339).map_err(|error| error.to_string())?;
-    u64::try_from(time.unix_timestamp()).map(Micros::from_secs).map_err(|_| "before 1970".to_owned())
+}
+
+/// Accepts the path of a request, as a client sends it.
+fn request_path(text: &str) -> Result<String, String> {
+    let is_sent = |character: char| !character.is_whitespace() && !character.is_control();
+    match text.starts_with('/') && text.chars().all(is_sent) {
+        true => Ok(text.to_owned()),
+        false => {
+            Err("expected the path of a request, like /ask: it starts with `/` and has no blank".to_owned())
+        }
+    }
+}
+
+/// Accepts the method of a request.
+fn request_method(text: &str) -> Result<String, String> {
+    match text.parse::<ureq::http::Method>() {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => Err("expected a method, like GET".to_owned()),
+    }
+}
+
+/// Accepts the host of a request, as it stands in the header field.
+fn request_host(text: &str) -> Result<String, String> {
+    match text.parse::<ureq::http::uri::Authority>() {
+        Ok(_) if !text.contains('@') => Ok(text.to_owned()),
+        _ => Err("expected a host, like api.example.com or api.example.com:8443".to_owned()),
+    }
 }
 
 /// Prints the decision and returns the exit code.
@@ -91,10 +130,7 @@ pub(crate) fn run(arguments: &TokenArguments) -> ExitCode {
                 ExitCode::FAILURE
             }
         }
-        Err(error) => {
-            print_error_line!("{}: {error}", styled(ERROR, "error"));
-            ExitCode::from(2)
-        }
+        Err(error) => terminal::misused(&error),
     }
 }
 
@@ -104,9 +140,7 @@ fn decide(arguments: &TokenArguments) -> Result<TokenReport, String> {
     let claims = part(&token, 1).ok_or(NO_TOKEN)?;
     let name = arguments.config.display();
     let document = document::of_file(&arguments.config, &["plan_gate"])?;
-    let jwks = arguments.jwks_file.as_ref().map(|file| {
-        std::fs::read(file).map_err(|error| format!("{}: cannot be read: {error}", file.display()))
-    });
+    let jwks = arguments.jwks_file.as_deref().map(key_set);
     let environment = std::env::vars_os();
     let environment =
         environment.filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
@@ -118,6 +152,19 @@ fn decide(arguments: &TokenArguments) -> Result<TokenReport, String> {
     let caller = summarize(&mut gate, now, &arguments.host, &token, &claims);
     let request = (arguments.method.clone(), arguments.host.clone(), arguments.path.clone());
     Ok(TokenReport { now, header, claims, expected, caller, request, verdict })
+}
+
+/// Reads a file with a key set.
+fn key_set(file: &Path) -> Result<Vec<u8>, String> {
+    let name = file.display();
+    let bytes = std::fs::read(file).map_err(|error| format!("{name}: cannot be read: {error}"))?;
+    match jwks::parse(&bytes) {
+        Ok(_) => Ok(bytes),
+        Err(JwksError::NotAKeySet) => {
+            Err(format!("{name}: is not a JSON Web Key Set, an object with `keys`"))
+        }
+        Err(JwksError::NoUsableKey) => Err(format!("{name}: has no public RSA key for RS256 signatures")),
+    }
 }
 
 /// The error about what has not the form of a token.

@@ -3,6 +3,7 @@
 
 use clap::Args;
 use serde_json::{Map, Value, json};
+use std::path::Path;
 use tollgate_core::ids::{CustomerId, Subject, SubscriptionId};
 use tollgate_core::time::Micros;
 
@@ -68,7 +69,9 @@ fn organization_id(text: &str) -> Result<String, String> {
     match Subject::parse(text) {
         Ok(Subject::User(_)) => Err("this is a user: write --user".to_owned()),
         Ok(_) => Ok(text.to_owned()),
-        Err(error) => Err(error.to_string()),
+        Err(_) => {
+            Err("expected `org_` and letters, digits or underscores, at most 255 characters".to_owned())
+        }
     }
 }
 
@@ -92,6 +95,21 @@ impl<'a> Ids<'a> {
             (None, _) => return Err(format!("--subscription: missing; {why}")),
         };
         Ok(Ids { customer, subscription, about })
+    }
+}
+
+/// Reads the event in a file, which is sent as it is.
+///
+/// # Errors
+/// It cannot be read, or is no JSON object.
+pub(super) fn read(file: &Path) -> Result<Vec<u8>, String> {
+    let name = file.display();
+    let bytes = std::fs::read(file).map_err(|error| format!("{name}: cannot be read: {error}"))?;
+    match serde_json::from_slice::<Map<String, Value>>(&bytes) {
+        Ok(_) => Ok(bytes),
+        Err(error) => Err(format!(
+            "{name}: is not an event: {error}; save one with `stripe events retrieve evt_… > event.json`"
+        )),
     }
 }
 

@@ -5,8 +5,9 @@ mod responder;
 mod signature;
 
 use crate::check::placeholder_in;
-use crate::terminal::{ERROR, NOTE, print_error_line, print_line, styled};
+use crate::terminal::{self, NOTE, print_error_line, print_line, styled};
 use crate::token::time_of;
+use crate::url::http_url;
 use crate::{clock, document};
 use clap::{ArgGroup, Args, Subcommand};
 use event::Subjects;
@@ -62,6 +63,7 @@ line is wrong."
 )]
 struct Send {
     /// The endpoint.
+    #[arg(value_parser = endpoint)]
     url: String,
     /// The type of the event to create, as in customer.subscription.updated.
     #[arg(long = "type", group = "what", value_name = "TYPE")]
@@ -95,10 +97,7 @@ pub(crate) fn run(arguments: &WebhookArguments) -> ExitCode {
     });
     match delivered {
         Ok(code) => code,
-        Err(error) => {
-            print_error_line!("{}: {error}", styled(ERROR, "error"));
-            ExitCode::from(2)
-        }
+        Err(error) => terminal::misused(&error),
     }
 }
 
@@ -109,11 +108,14 @@ fn configured_path(send: &Send) -> Result<Option<String>, String> {
     Ok(document.pointer("/stripe_webhook/path").and_then(Value::as_str).map(str::to_owned))
 }
 
+/// Accepts the URL of an endpoint.
+fn endpoint(text: &str) -> Result<String, String> {
+    http_url(text).map(|_| text.to_owned())
+}
+
 /// Returns the path of a URL.
-fn path_of(url: &str) -> &str {
-    let after_scheme = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let path = after_scheme.find('/').and_then(|index| after_scheme.get(index..)).unwrap_or("/");
-    path.split(['?', '#']).next().unwrap_or_default()
+fn path_of(url: &str) -> String {
+    http_url(url).map(|url| url.path().to_owned()).unwrap_or_default()
 }
 
 /// Returns the body and its signature.
@@ -121,9 +123,7 @@ fn prepare(send: &Send) -> Result<(Vec<u8>, String), String> {
     let secret = signing_secret(std::env::var(SECRET).ok().as_deref())?;
     let now = send.at.unwrap_or_else(clock::now);
     let body = match (&send.file, &send.kind) {
-        (Some(file), _) => {
-            std::fs::read(file).map_err(|e| format!("{}: cannot be read: {e}", file.display()))?
-        }
+        (Some(file), _) => event::read(file)?,
         (None, Some(kind)) => {
             let event = event::make(kind, &send.subjects, send.live, now)?;
             serde_json::to_vec_pretty(&event).map_err(|error| error.to_string())?
@@ -146,8 +146,9 @@ fn signing_secret(value: Option<&str>) -> Result<Secret, String> {
             "{SECRET}: has {placeholder} of the examples in it; set the signing secret of the endpoint at Stripe"
         ));
     }
-    let secrets = signing_secrets(SECRET, &|_| Some(value.to_owned()))
-        .map_err(|error| format!("{SECRET}: {}; {}", error.problem, error.cure))?;
+    let secrets = signing_secrets(SECRET, &|_| Some(value.to_owned())).map_err(|error| {
+        format!("{SECRET}: {}; {}", error.problem.trim_start_matches(SECRET).trim_start(), error.cure)
+    })?;
     secrets.into_iter().next().ok_or_else(|| format!("{SECRET}: contains no secret"))
 }
 
@@ -178,7 +179,10 @@ fn deliver(
     let mut response = match request.send(body) {
         Ok(response) => response,
         Err(error) => {
-            print_error_line!("{}: {error}", send.url);
+            print_error_line!(
+                "{}: no response: {error}; check that the gateway runs and can be reached at this address",
+                send.url
+            );
             return Ok(ExitCode::FAILURE);
         }
     };
@@ -190,7 +194,7 @@ fn deliver(
         Err(_) => print_line!("{text}"),
     }
     let responder = value.map_or(Responder::Other, |value| Responder::of(&value));
-    if let Some(note) = responder.note(path_of(&send.url), configured_path) {
+    if let Some(note) = responder.note(&path_of(&send.url), configured_path) {
         print_error_line!("{}: {note}", styled(NOTE, "note"));
     }
     Ok(if response.status().is_success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
