@@ -1,8 +1,10 @@
 //! Finds Tollgate's document in a file: the whole file, or inside of a configuration of Envoy, Istio or Envoy
 //! Gateway.
 
+use crate::field_names;
 use serde::Deserialize;
 use serde_json::Value;
+use std::borrow::Cow;
 use std::path::Path;
 use tollgate_core::config::SECTION_NAMES;
 
@@ -28,6 +30,19 @@ pub(crate) struct FoundDocument {
     pub(crate) within: usize,
     /// The document itself.
     pub(crate) document: Value,
+    /// The JSON text that contains it, as it is in a StringValue.
+    pub(crate) text: Option<String>,
+}
+
+impl FoundDocument {
+    /// Returns the document as the filters read it. A text is returned as it is: in it, a filter refuses what a
+    /// parsed value no longer shows, such as a name that is written twice.
+    pub(crate) fn json(&self) -> Cow<'_, str> {
+        match &self.text {
+            Some(text) => Cow::Borrowed(text),
+            None => Cow::Owned(self.document.to_string()),
+        }
+    }
 }
 
 /// The contents of a file.
@@ -46,7 +61,8 @@ pub(crate) struct Contents {
 pub(crate) fn read(text: &str) -> Result<Contents, serde_norway::Error> {
     let mut contents = Contents::default();
     for document in serde_norway::Deserializer::from_str(text) {
-        let value = Value::deserialize(document)?;
+        let mut value = Value::deserialize(document)?;
+        field_names::normalize(&mut value);
         contents.values.push(FileValue { location: String::new(), value });
     }
     if contents.values.len() > 1 {
@@ -57,11 +73,8 @@ pub(crate) fn read(text: &str) -> Result<Contents, serde_norway::Error> {
     for (number, FileValue { location, value }) in contents.values.iter().enumerate() {
         walk(value, location, &mut |location, value| match document_in(location, value) {
             Some(document) => {
-                contents.found.push(FoundDocument {
-                    location: location.to_owned(),
-                    within: number,
-                    document,
-                });
+                let (location, text) = (location.to_owned(), value.as_str().map(str::to_owned));
+                contents.found.push(FoundDocument { location, within: number, document, text });
                 false
             }
             None => true,
@@ -133,6 +146,13 @@ pub(crate) fn is_document(value: &Value) -> bool {
     SECTION_NAMES.iter().any(|name| value.get(name).is_some_and(is_section))
 }
 
+/// Returns whether a text can be the name of an environment variable in a document. Anything else there may be
+/// the secret itself, so that no message may show it.
+pub(crate) fn is_variable_name(text: &str) -> bool {
+    let is_allowed = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+    !text.is_empty() && text.bytes().all(is_allowed)
+}
+
 /// Returns the only document in a file that has a section of one of those names.
 ///
 /// # Errors
@@ -182,7 +202,8 @@ mod tests {
         ];
         for (why, file, location, within) in cases {
             let contents = read(file).unwrap();
-            let found = FoundDocument { location: location.to_owned(), within, document: want.clone() };
+            let text = (why == "as text").then(|| contents.found[0].json().into_owned());
+            let found = FoundDocument { location: location.to_owned(), within, document: want.clone(), text };
             assert_eq!(contents.found, [found], "{why}");
             assert_eq!(only(&contents, &["stripe_webhook"]), Ok(want.clone()), "{why}");
         }

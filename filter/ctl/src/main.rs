@@ -7,6 +7,7 @@ mod check;
 mod clock;
 mod doctor;
 mod document;
+mod field_names;
 mod init;
 mod schema;
 mod secret;

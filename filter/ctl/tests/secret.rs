@@ -52,6 +52,8 @@ fn what_is_no_key_is_refused_and_not_shown() {
         ("stripe_api_key", "pk_live_Secret1"),
         ("stripe_api_key", "sk_live_Secret1 sk_live_Secret2"),
         ("stripe_api_key", "sk_test_REPLACE_ME"),
+        ("stripe_api_key", "sk_live_"),
+        ("stripe_api_key", &format!("sk_live_{}", "Secret1".repeat(100_000))),
         ("../stripe_api_key", "sk_live_Secret1"),
     ] {
         let output = tollgate(directory.path(), &["secret", name], input);

@@ -12,7 +12,7 @@ const CRATES: [&str; 5] = ["core/src", "driver/src", "host-native/src", "host-pr
 
 /// The rows of the page, each with the file and the name of its constant.
 #[rustfmt::skip]
-const ROWS: [(&str, &str, &str); 147] = [
+const ROWS: [(&str, &str, &str); 148] = [
     // The document
     ("bytes of a document", "core/src/config/encoding.rs", "DOCUMENT_BYTES_MAX"),
     ("nesting of a document that is a `Struct`", "core/src/config/struct_value.rs", "DEPTH_MAX"),
@@ -146,6 +146,7 @@ const ROWS: [(&str, &str, &str); 147] = [
     ("errors of a document that `check` lists", "core/src/config/error.rs", "ERRORS_MAX"),
     ("nesting of a file", "ctl/src/document.rs", "DEPTH_MAX"),
     ("fields and extensions that `check --envoy` names in a file", "ctl/src/check/envoy_program/fields.rs", "REFUSALS_MAX"),
+    ("bytes of an API key", "ctl/src/check/envoy/key_file.rs", "KEY_BYTES_MAX"),
     ("bytes that `secret` reads", "ctl/src/secret.rs", "INPUT_BYTES_MAX"),
     ("subscriptions, users, or organizations that `sync` reads, of each", "core/src/backfill/census.rs", "LISTED_MAX"),
     ("calls of `sync` in progress", "ctl/src/api_calls/http_workers.rs", "CALLS_MAX"),

@@ -6,18 +6,22 @@ mod document;
 mod envoy;
 mod envoy_gateway;
 mod envoy_program;
+mod filters;
 mod finding;
 mod input;
 mod istio;
+mod kubernetes_secrets;
 mod report;
 mod routes;
+mod unserved;
 
-use crate::document::{FoundDocument, is_document};
+use crate::document::FoundDocument;
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 pub(crate) use document::example::placeholder_in;
 use document::{callouts, environment, example};
 pub(crate) use envoy::key_file::key_problem;
-use envoy::{bootstrap, key_file, named_files};
+use envoy::{bootstrap, destinations, key_file, misspelled, named_files};
 use envoy_program::EnvoyProgram;
 use finding::{Finding, FindingKind, Level, Location};
 use input::file::CheckedFile;
@@ -49,7 +53,7 @@ Exit codes: 0 no error; 1 an error, or a warning with --strict; 2 the command li
 docs/command.md lists all errors and warnings.")]
 pub(crate) struct CheckArguments {
     /// The files; `-` reads standard input.
-    #[arg(required = true, value_name = "FILE")]
+    #[arg(required = true, value_name = "FILE", value_parser = NonEmptyStringValueParser::new())]
     files: Vec<String>,
     /// Treat warnings as errors.
     #[arg(long)]
@@ -62,7 +66,7 @@ pub(crate) struct CheckArguments {
     #[arg(long)]
     environment: bool,
     /// Ask this Envoy whether it knows everything that the files use, and has what the modules need.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = NonEmptyStringValueParser::new())]
     envoy: Option<String>,
     /// How to print the result.
     #[arg(long, value_enum, default_value = "text")]
@@ -81,42 +85,6 @@ impl CheckArguments {
             envoy: None,
             format: ReportFormat::Text,
         }
-    }
-}
-
-/// The filters with checks of their own.
-const WEBHOOK: &str = "stripe_webhook";
-const CLERK_WEBHOOK: &str = "clerk_webhook";
-const BILLING: &str = "billing";
-const GATE: &str = "plan_gate";
-/// The filters that read a request's body before they answer it, and so need Envoy's
-/// `allow_on_headers_stop_iteration`, in their order.
-const READERS: [&str; 3] = [WEBHOOK, CLERK_WEBHOOK, BILLING];
-
-/// The text of a warning about filters in the wrong order.
-const ORDER: &str = "stripe_webhook must come before clerk_webhook, that before billing, and all before plan_gate: a \
-                     webhook has no session token, and the billing endpoints answer for themselves";
-/// The text of the error about a gate whose document has billing endpoints that no filter serves.
-const UNSERVED: &str = "the document has the section `billing`, so the gate lets the paths below `billing.path` pass without a \
-                        token, but there is no filter `billing`: add it, or remove the section";
-/// The sections whose deliveries nothing verifies without their filter.
-const WEBHOOKS: [&str; 2] = [WEBHOOK, CLERK_WEBHOOK];
-
-/// Returns the index of the first filter in a chain that comes after one that it must come before.
-fn out_of_order(filters: &[Option<&str>]) -> Option<usize> {
-    const ORDERED: [&str; 4] = [WEBHOOK, CLERK_WEBHOOK, BILLING, GATE];
-    let rank = |filter: &Option<&str>| ORDERED.iter().position(|name| Some(*name) == *filter);
-    let ranks: Vec<(usize, usize)> =
-        filters.iter().enumerate().filter_map(|(index, filter)| Some((index, rank(filter)?))).collect();
-    let late = ranks.windows(2).find(|pair| matches!(pair, [(_, first), (_, second)] if first > second));
-    late.and_then(|pair| pair.last()).map(|(index, _)| *index)
-}
-
-/// Returns what happens to a filter of [`READERS`] whose header Envoy does not hold back.
-fn not_held(filter: &str) -> &'static str {
-    match filter {
-        WEBHOOK | CLERK_WEBHOOK => "a webhook is never verified",
-        _ => "a POST with a body is never answered",
     }
 }
 
@@ -152,10 +120,6 @@ fn ask(envoy: &str, files: &[CheckedFile], findings: &mut Vec<Finding>) -> Optio
     }
 }
 
-fn or_file(location: &str) -> &str {
-    if location.is_empty() { "the whole file" } else { location }
-}
-
 /// Returns all errors and warnings about files that could be read.
 fn check(files: &[CheckedFile], environment: bool) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -170,6 +134,9 @@ fn check(files: &[CheckedFile], environment: bool) -> Vec<Finding> {
     for file in alone {
         check_together(&[file], environment, &mut findings);
     }
+    let resources: Vec<resource::Resource<'_>> = resource::all(files).collect();
+    let documents: Vec<&FoundDocument> = files.iter().flat_map(|file| &file.contents.found).collect();
+    findings.extend(kubernetes_secrets::findings(&resources, &documents));
     let values = || files.iter().flat_map(|file| &file.contents.values).map(|found| &found.value);
     let names: Vec<String> = values().flat_map(key_file::read_names).collect();
     let is_key_file =
@@ -177,14 +144,29 @@ fn check(files: &[CheckedFile], environment: bool) -> Vec<Finding> {
     for file in files.iter().filter(is_key_file) {
         findings.extend(key_file::findings(file, &names));
     }
+    findings.extend(files.iter().flat_map(CheckedFile::repeated_names));
+    findings.extend(without_document(files, &is_key_file));
+    findings
+}
+
+/// Returns the error about files without any document, or about one with nothing to check in it.
+fn without_document(files: &[CheckedFile], is_key_file: &dyn Fn(&&CheckedFile) -> bool) -> Vec<Finding> {
+    let finding =
+        |file: &CheckedFile, text: String| Finding::new(FindingKind::NoDocument, file.base("").at(""), text);
     if let Some(first) = files.first()
         && files.iter().all(|file| file.is_read && file.contents.found.is_empty() && !is_key_file(&file))
     {
         let sections = config::SECTION_NAMES.join("` or `");
         let text = format!("there is no Tollgate document in it: one has `plans` and a section `{sections}`");
-        findings.push(Finding::new(FindingKind::NoDocument, first.base("").at(""), text));
+        return vec![finding(first, text)];
     }
-    findings
+    let has_fields = |file: &CheckedFile| file.contents.values.iter().any(|found| found.value.is_object());
+    let text = "nothing in it can be checked: it is empty, or has no fields";
+    files
+        .iter()
+        .filter(|file| file.is_read && !has_fields(file))
+        .map(|file| finding(file, text.to_owned()))
+        .collect()
 }
 
 /// Checks files that describe one gateway.
@@ -203,7 +185,11 @@ fn check_together(files: &[&CheckedFile], environment: bool, findings: &mut Vec<
     }
     if let [(file, first), (_, second), ..] = documents[..] {
         let text = "this document differs from the one before it; give all filters the same, or they disagree about plans";
-        let shown = format!("{} and {}", or_file(&first.location), or_file(&second.location));
+        let shown = |found: &FoundDocument| match found.location.as_str() {
+            "" => "the whole file".to_owned(),
+            location => file.base("").at(location).shown,
+        };
+        let shown = format!("{} and {}", shown(first), shown(second));
         let location = Location { shown, ..file.base(&second.location).at("") };
         findings.push(Finding::new(FindingKind::DocumentsDiffer, location, text));
     }
@@ -215,6 +201,8 @@ fn check_together(files: &[&CheckedFile], environment: bool, findings: &mut Vec<
             let named = callouts::clusters(of_value.map(|found| (*file, found)));
             findings.extend(envoy::findings(base, &value.value, &named));
             findings.extend(bootstrap::findings(base, &value.value));
+            findings.extend(destinations::findings(base, &value.value));
+            findings.extend(misspelled::findings(base, &value.value));
             if environment {
                 findings.extend(named_files::findings(base, &value.value));
             }
@@ -225,7 +213,7 @@ fn check_together(files: &[&CheckedFile], environment: bool, findings: &mut Vec<
     let resources: Vec<resource::Resource<'_>> = resource::all(files.iter().copied()).collect();
     let found = files.iter().flat_map(|file| file.contents.found.iter().map(|found| (*file, found)));
     let named = callouts::clusters(found);
-    findings.extend(unserved_webhooks(&documents, &filters(files, &resources)));
+    findings.extend(unserved::findings(files, &resources, &documents));
     findings.extend(cors::findings(files, &all));
     findings.extend(istio::findings(&resources, &named));
     findings.extend(istio::selectors::findings(&resources));
@@ -246,76 +234,16 @@ fn distinct_documents<'a>(files: &[&'a CheckedFile]) -> Vec<(&'a CheckedFile, &'
     documents
 }
 
-/// Returns which of Tollgate's filters the files have, in configurations of any kind.
-fn filters(files: &[&CheckedFile], resources: &[resource::Resource<'_>]) -> Vec<&'static str> {
-    let values = files.iter().flat_map(|file| &file.contents.values);
-    let envoys = values.flat_map(|value| envoy::filters(&value.value));
-    envoys.chain(istio::filters(resources)).chain(envoy_gateway::filters(resources)).collect()
-}
-
-/// Warns of webhooks in these documents that none of these filters serves. A document alone has no filters.
-fn unserved_webhooks(documents: &[(&CheckedFile, &FoundDocument)], filters: &[&str]) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    for (file, found) in documents.iter().filter(|_| !filters.is_empty()) {
-        let has_section = |section: &&str| found.document.get(*section).is_some();
-        for section in WEBHOOKS.into_iter().filter(|section| !filters.contains(section)).filter(has_section) {
-            let text = format!(
-                "the document has the section `{section}`, but there is no filter `{section}`, so nothing verifies the \
-                 deliveries: add it, or remove the section"
-            );
-            let location = file.base(&found.location).at(section);
-            findings.push(Finding::new(FindingKind::UnservedWebhook, location, text));
-        }
-    }
-    findings
-}
-
 /// Returns the value at a pointer (RFC 6901), or null if there is none.
 fn at<'a>(value: &'a Value, pointer: &str) -> &'a Value {
     value.pointer(pointer).unwrap_or(&Value::Null)
 }
 
-/// Returns the document of a filter, which is written as such or as JSON text.
-fn document_of(given: &Value) -> Option<Value> {
-    let document = match given {
-        Value::String(text) => serde_json::from_str(text).ok()?,
-        other => other.clone(),
-    };
-    is_document(&document).then_some(document)
-}
-
-/// Returns the document of a filter, which has the section of that name.
-///
-/// # Errors
-/// The error, at this location, about what the filter needs to start.
-fn needed_document(filter: &str, given: &Value, location: Location) -> Result<Value, Finding> {
-    let Some(document) = document_of(given) else {
-        let text = "there is no Tollgate document here, and the filter does not start without one";
-        return Err(Finding::new(FindingKind::MissingDocument, location, text));
-    };
-    if document.get(filter).is_none() {
-        let text = format!(
-            "the document has no section `{filter}`, and the filter does not start without it: add the section, or remove \
-             the filter"
-        );
-        return Err(Finding::new(FindingKind::MissingSection, location, text));
-    }
-    Ok(document)
-}
-
-/// Returns whether the document of a filter has billing endpoints.
-fn has_billing(given: &Value) -> bool {
-    document_of(given).is_some_and(|document| document.get(BILLING).is_some())
-}
-
 /// Returns the errors that the filters would report.
 fn errors(file: &CheckedFile, found: &FoundDocument, environment: bool) -> Vec<Finding> {
-    let json = found.document.to_string();
-    // A file that is JSON is checked as it is: a duplicate name is an error.
-    let is_file = found.location.is_empty() && file.text.trim_start().starts_with('{');
-    let bytes = if is_file { &file.text } else { &json };
+    let json = found.json();
     let base = file.base(&found.location);
-    if let Err(errors) = config::check(bytes.as_bytes()) {
+    if let Err(errors) = config::check(json.as_bytes()) {
         let finding = |error: config::ConfigError| {
             let location = base.at(&error.path);
             let text = config::ConfigError { path: String::new(), ..error }.to_string();
@@ -324,7 +252,7 @@ fn errors(file: &CheckedFile, found: &FoundDocument, environment: bool) -> Vec<F
         return errors.into_iter().map(finding).collect();
     }
     match environment {
-        true => environment::errors(base, bytes.as_bytes(), &environment::variable),
+        true => environment::errors(base, json.as_bytes(), &environment::variable),
         false => Vec::new(),
     }
 }

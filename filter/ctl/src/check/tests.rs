@@ -5,6 +5,8 @@ mod envoy;
 mod envoy_gateway;
 mod filters;
 mod istio;
+mod secrets;
+mod sound;
 mod variants;
 
 use super::check;

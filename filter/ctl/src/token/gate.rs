@@ -1,5 +1,6 @@
 //! The gate for one command, on a host in memory.
 
+use crate::document;
 use plan_gate::PlanGate;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -92,6 +93,7 @@ impl Gate {
             gate.entry("usage_path").or_insert_with(|| json!(USAGE_PATH));
         }
         if let Some(name) = document.pointer("/plan_gate/keys/pem/env").and_then(Value::as_str)
+            && document::is_variable_name(name)
             && !environment.contains_key(name)
         {
             return Err(format!(

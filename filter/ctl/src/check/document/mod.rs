@@ -96,6 +96,15 @@ fn tokens(gate: &Value, warnings: &mut Warnings<'_>) {
             of your application",
         );
     }
+    let key_set = |member| text(gate, &["keys", "jwks", member]);
+    if key_set("authority") == "api.clerk.com" && key_set("path") != "/v1/jwks" {
+        warnings.add(
+            FindingKind::WrongKeySet,
+            "plan_gate.keys.jwks.path",
+            "write /v1/jwks: that is where Clerk's Backend API has the key set, and only with the secret key; or leave out \
+             `authority`, to fetch it from the issuer",
+        );
+    }
     let issuer = text(gate, &["issuer"]);
     if issuer.starts_with("http://") {
         warnings.add(

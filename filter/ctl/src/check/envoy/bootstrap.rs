@@ -1,8 +1,9 @@
 //! Checks of Envoy's own file around Tollgate's filters: its addresses, its node, and the connection
 //! managers.
 
+use crate::check::filters::{CLERK_WEBHOOK, GATE, READERS, WEBHOOK, document_of};
 use crate::check::finding::{Base, Finding, FindingKind, Location};
-use crate::check::{CLERK_WEBHOOK, GATE, READERS, WEBHOOK, at, document_of, envoy};
+use crate::check::{at, envoy};
 use crate::document;
 use serde_json::Value;
 

@@ -15,6 +15,50 @@ pub(in crate::check) fn has_injector(cluster: &Value) -> bool {
     at(cluster, UPSTREAM_FILTERS).to_string().contains("credential_injector")
 }
 
+/// Returns the credential that Envoy adds to the requests of a cluster, if it is a key from a secret.
+fn credential(cluster: &Value) -> Option<&Value> {
+    let mut found = None;
+    document::walk(at(cluster, UPSTREAM_FILTERS), "", &mut |_, value| {
+        let is_generic = value["@type"].as_str().is_some_and(|name| name.ends_with(".generic.v3.Generic"));
+        if is_generic {
+            found = Some(value);
+        }
+        found.is_none()
+    });
+    found
+}
+
+/// Returns the error about a key that is sent otherwise than Stripe and Clerk read it.
+pub(in crate::check) fn wrong_prefix(location: Location, cluster: &Value) -> Option<Finding> {
+    let credential = credential(cluster)?;
+    let is_wrong = credential["header_value_prefix"] != "Bearer " && credential.get("header").is_none();
+    let text = "write `header_value_prefix: \"Bearer \"` beside the key's secret, with the blank: Stripe and Clerk refuse a key \
+                without it";
+    is_wrong.then(|| Finding::new(FindingKind::WrongCredential, location, text))
+}
+
+/// Returns the error about a cluster for Clerk and one for Stripe that add the same key. `cluster` returns one
+/// of that name, with its location.
+pub(in crate::check) fn shared_key<'a>(
+    named: &[Named],
+    cluster: &dyn Fn(&str) -> Option<(Location, &'a Value)>,
+) -> Option<Finding> {
+    let (for_stripe, others): (Vec<&Named>, Vec<&Named>) =
+        named.iter().filter(|named| named.needs_key()).partition(|named| named.is_for_stripe());
+    let secret = |named: &Named| {
+        let (location, cluster) = cluster(&named.cluster)?;
+        let secret = credential(cluster)?.get("credential")?;
+        let file = at(secret, "/sds_config/path_config_source/path");
+        // Envoy reads one secret from a file, so its name does not tell two apart.
+        Some((location, if file.is_string() { file } else { &secret["name"] }))
+    };
+    let stripes: Vec<&Value> = for_stripe.into_iter().filter_map(secret).map(|(_, source)| source).collect();
+    let (location, _) = others.into_iter().filter_map(secret).find(|(_, source)| stripes.contains(source))?;
+    let text =
+        "this adds the same key as the cluster for Stripe: each of the two APIs refuses the key of the other";
+    Some(Finding::new(FindingKind::WrongCredential, location, text))
+}
+
 /// Returns the error about filters of a cluster of which the last is not the one that sends the request.
 pub(in crate::check) fn missing_codec(location: Location, cluster: &Value) -> Option<Finding> {
     let filters = at(cluster, UPSTREAM_FILTERS).as_array()?;

@@ -13,20 +13,20 @@ pub(in crate::check) fn findings(base: Base<'_>, value: &Value) -> Vec<Finding> 
     if value.get("static_resources").is_none() {
         return findings;
     }
-    let names = key_file::read_names(value);
     document::walk(value, "", &mut |location, found| {
         let Value::String(file) = found else { return true };
-        let is_key_file = location.ends_with("path_config_source.path");
-        if !(location.ends_with(".filename") || is_key_file || location.ends_with("watched_directory.path")) {
+        const FILES: [&str; 3] = [".filename", "path_config_source.path", "watched_directory.path"];
+        if !FILES.iter().any(|member| location.ends_with(member)) {
             return true;
         }
+        let names = key_file::names_in_file(value, file);
         // The named file is what must change.
         let location = Location { shown: file.clone(), ..base.at(location) };
         match Path::new(file).metadata() {
             Err(error) => {
                 findings.push(Finding::new(FindingKind::MissingFile, location, error.to_string()));
             }
-            Ok(_) if is_key_file => {
+            Ok(_) if !names.is_empty() => {
                 let problem = key_file_problem(file, &names);
                 findings.extend(problem.map(|(kind, text)| Finding::new(kind, location, text)));
             }

@@ -2,13 +2,15 @@
 
 mod resources;
 
+use super::at;
 use super::envoy;
 use super::finding::{Finding, FindingKind, Location};
-use super::{
-    BILLING, GATE, ORDER, READERS, UNSERVED, at, has_billing, needed_document, not_held, out_of_order,
-};
 use crate::check::document::callouts::{self, Named};
 use crate::check::envoy::credentials;
+use crate::check::filters::{
+    BILLING, GATE, ORDER, READERS, UNSERVED, document_of, has_billing, needed_document, not_held,
+    out_of_order,
+};
 use crate::check::input::resource::{Resource, of_kind, which};
 use serde_json::Value;
 use tollgate_core::config::SECTION_NAMES;
@@ -32,7 +34,17 @@ pub(super) fn findings(resources: &[Resource<'_>], named: &[Named]) -> Vec<Findi
 
 /// Returns Tollgate's filters in these policies.
 pub(super) fn filters(resources: &[Resource<'_>]) -> impl Iterator<Item = &'static str> {
-    of_kind(resources, "EnvoyExtensionPolicy").flat_map(|policy| policy.list("/wasm")).filter_map(filter_of)
+    // One with the name of another is found by both: that it is wrong is an error of its own.
+    let plugins = of_kind(resources, "EnvoyExtensionPolicy").flat_map(|policy| policy.list("/wasm"));
+    plugins
+        .flat_map(|plugin| ["/name", "/rootID", "/code/image/url"].map(|name| which(&[at(plugin, name)])))
+        .flatten()
+}
+
+/// Returns whether a plugin has a document, and is none of Tollgate's by its name and its image.
+pub(super) fn has_unnamed(resources: &[Resource<'_>]) -> bool {
+    let mut plugins = of_kind(resources, "EnvoyExtensionPolicy").flat_map(|policy| policy.list("/wasm"));
+    plugins.any(|plugin| filter_of(plugin).is_none() && document_of(&plugin["config"]).is_some())
 }
 
 fn extension_policy(policy: Resource<'_>, resources: &[Resource<'_>], findings: &mut Vec<Finding>) {
@@ -59,7 +71,9 @@ fn extension_policy(policy: Resource<'_>, resources: &[Resource<'_>], findings: 
         }
     }
     for (number, name) in ours.iter().enumerate() {
-        let Some(name) = name.filter(|name| READERS.contains(name) && !holds_back(name, resources)) else {
+        let is_held =
+            |name: &str| plugins.get(number).is_some_and(|plugin| holds_back(name, plugin, resources));
+        let Some(name) = name.filter(|name| READERS.contains(name) && !is_held(name)) else {
             continue;
         };
         let text = format!(
@@ -81,7 +95,8 @@ fn extension_policy(policy: Resource<'_>, resources: &[Resource<'_>], findings: 
 }
 
 fn wasm(location: impl Fn(&str) -> Location, name: &str, plugin: &Value, findings: &mut Vec<Finding>) {
-    if plugin["failOpen"] == true {
+    // The API takes only true and false.
+    if !plugin["failOpen"].is_null() && plugin["failOpen"] != false {
         let text = "write false: while the plugin is missing or broken, every request would pass";
         findings.push(Finding::new(FindingKind::FailOpen, location(".failOpen"), text));
     }
@@ -97,7 +112,7 @@ fn wasm(location: impl Fn(&str) -> Location, name: &str, plugin: &Value, finding
     for variable in callouts::unseen(name, &document, &passed) {
         findings.push(Finding::unseen(location(".env.hostKeys"), &variable));
     }
-    findings.extend(envoy::wrong_module(
+    findings.extend(envoy::settings::wrong_module(
         location(".code"),
         &plugin["name"],
         &[at(plugin, "/code/image/url")],
@@ -106,7 +121,7 @@ fn wasm(location: impl Fn(&str) -> Location, name: &str, plugin: &Value, finding
     for (section, cluster) in document.get(name).and_then(Value::as_object).into_iter().flatten() {
         let Some(cluster) = cluster["cluster"].as_str() else { continue };
         let at = Location { shown: format!("{name}.{section}.cluster"), ..Location::default() };
-        let named = Named { location: at, cluster: cluster.to_owned() };
+        let named = Named { location: at, cluster: cluster.to_owned(), host: None };
         findings.extend(credentials::missing_credential(location(".env.hostKeys"), &named, &passed));
     }
 }
@@ -117,14 +132,15 @@ pub(super) fn filter_of(plugin: &Value) -> Option<&'static str> {
 }
 
 /// Returns whether a patch holds the header of that filter back.
-fn holds_back(filter: &str, resources: &[Resource<'_>]) -> bool {
-    is_patched(filter, "/allow_on_headers_stop_iteration", &|value| *value == true, resources)
+fn holds_back(filter: &str, plugin: &Value, resources: &[Resource<'_>]) -> bool {
+    is_patched(filter, plugin, "/allow_on_headers_stop_iteration", &|value| *value == true, resources)
 }
 
 /// Returns whether a patch gives a setting of that filter a right value. One that names no filter is taken
 /// for each.
 pub(super) fn is_patched(
     filter: &str,
+    plugin: &Value,
     setting: &str,
     is_right: &dyn Fn(&Value) -> bool,
     resources: &[Resource<'_>],
@@ -133,10 +149,24 @@ pub(super) fn is_patched(
         let operation = &patch["operation"];
         let path = operation["path"].as_str().unwrap_or_default();
         let selected = operation["jsonPath"].as_str().unwrap_or_default();
-        let is_of_it = selected.contains(filter) || !SECTION_NAMES.iter().any(|name| selected.contains(name));
-        is_of_it && path.ends_with(setting) && is_right(&operation["value"])
+        let is_of_it = match root_id(selected) {
+            Some(root) => plugin["rootID"] == *root,
+            None => selected.contains(filter) || !SECTION_NAMES.iter().any(|name| selected.contains(name)),
+        };
+        let is_listener = patch["type"].as_str().is_some_and(|kind| kind.ends_with(".Listener"));
+        // There is nothing to replace: Envoy Gateway does not write these settings.
+        let adds = operation["op"] == "add";
+        is_of_it && is_listener && adds && path.ends_with(setting) && is_right(&operation["value"])
     };
     of_kind(resources, "EnvoyPatchPolicy").any(|policy| policy.list("/jsonPatches").iter().any(sets))
+}
+
+/// Returns the root id that a JSONPath selects a plugin by, as in `[?(@.config.root_id=='billing')]`.
+fn root_id(json_path: &str) -> Option<&str> {
+    let (_, after) = json_path.split_once("root_id")?;
+    let quoted = after.trim_start().strip_prefix("==")?.trim_start();
+    let quote = quoted.chars().next().filter(|quote| "'\"".contains(*quote))?;
+    quoted.get(1..)?.split(quote).next()
 }
 
 /// Warns if a cluster that a document calls has no route, is open to clients, or has no TLS.
@@ -163,6 +193,15 @@ fn cluster(named: &Named, resources: &[Resource<'_>], findings: &mut Vec<Finding
     let Some(rule) = number.and_then(|number| found.list("/rules").get(number)) else {
         return unknown("the route has no such rule");
     };
+    let gateways = || of_kind(resources, "Gateway").filter(|gateway| !gateway.list("/listeners").is_empty());
+    let is_attached = |gateway: Resource<'_>| {
+        found.list("/parentRefs").iter().any(|parent| parent["name"] == *gateway.name())
+    };
+    if gateways().next().is_some() && !gateways().any(is_attached) {
+        return unknown(
+            "the route has no Gateway of these files under `parentRefs`, so there is no such cluster",
+        );
+    }
     let is_closed = of_kind(resources, "SecurityPolicy").any(|policy| {
         policy.targets("HTTPRoute", route) && *policy.spec("/authorization/defaultAction") == "Deny"
     });
@@ -171,18 +210,7 @@ fn cluster(named: &Named, resources: &[Resource<'_>], findings: &mut Vec<Finding
                     `authorization: {defaultAction: Deny}`";
         findings.push(Finding::new(FindingKind::OpenRoute, found.location("spec"), text));
     }
-    let backends = rule["backendRefs"].as_array().into_iter().flatten();
-    for backend in backends.filter(|_| named.needs_tls()).filter_map(|backend| backend["name"].as_str()) {
-        let has_tls = of_kind(resources, "BackendTLSPolicy").any(|policy| {
-            ["Backend", "Service"].iter().any(|kind| policy.targets(kind, backend))
-                && policy.spec("/validation/hostname").is_string()
-        });
-        if !has_tls {
-            let text = format!(
-                "no BackendTLSPolicy in this file verifies {backend}: keys and responses can be read in transit, and \
-                anyone on the path can respond"
-            );
-            findings.push(Finding::new(FindingKind::NoTls, found.location("spec"), text));
-        }
+    for backend in rule["backendRefs"].as_array().into_iter().flatten() {
+        findings.extend(resources::backend(named, found, backend, resources));
     }
 }

@@ -1,11 +1,12 @@
 //! Whether Envoy Gateway's policies, patches, and proxies fit each other and the Gateway.
 
-use crate::check::document::callouts;
+use crate::check::at;
+use crate::check::document::callouts::{self, Named};
 use crate::check::envoy::bootstrap::{body_kb, separate_vms};
 use crate::check::envoy_gateway::{filter_of, is_patched};
+use crate::check::filters::{READERS, document_of};
 use crate::check::finding::{Finding, FindingKind};
 use crate::check::input::resource::{Resource, of_kind};
-use crate::check::{READERS, document_of};
 use serde_json::Value;
 
 /// The bytes of a kilobyte.
@@ -19,6 +20,7 @@ pub(in crate::check) fn findings(resources: &[Resource<'_>]) -> Vec<Finding> {
     if !gateways.is_empty() {
         targets(resources, &gateways, &mut findings);
         listeners(resources, &gateways, &mut findings);
+        proxies(resources, &gateways, &mut findings);
     }
     for policy in of_kind(resources, "EnvoyExtensionPolicy") {
         patched_settings(policy, resources, &mut findings);
@@ -28,22 +30,109 @@ pub(in crate::check) fn findings(resources: &[Resource<'_>]) -> Vec<Finding> {
     findings
 }
 
-/// Finds policies for a Gateway that does not exist.
+/// Warns of a backend of an API's route that does not exist, is another server, or is not verified.
+pub(super) fn backend(
+    named: &Named,
+    route: Resource<'_>,
+    reference: &Value,
+    resources: &[Resource<'_>],
+) -> Option<Finding> {
+    let name = reference["name"].as_str().filter(|_| named.needs_tls())?;
+    let mut backends = of_kind(resources, "Backend").peekable();
+    let has_backends = reference["kind"] == "Backend" && backends.peek().is_some();
+    let backend = backends.find(|backend| backend.name() == name);
+    if has_backends && backend.is_none() {
+        let text = format!("these files have no Backend {name:?}, so the calls reach nothing");
+        return Some(Finding::new(FindingKind::UnknownTarget, route.location("spec.rules"), text));
+    }
+    let is_for_it = |policy: &Resource<'_>| {
+        ["Backend", "Service"].iter().any(|kind| policy.targets(kind, name))
+            && policy.spec("/validation/hostname").is_string()
+    };
+    let Some(policy) = of_kind(resources, "BackendTLSPolicy").find(is_for_it) else {
+        let text = format!(
+            "no BackendTLSPolicy in this file verifies {name}: keys and responses can be read in transit, and anyone on \
+             the path can respond"
+        );
+        return Some(Finding::new(FindingKind::NoTls, route.location("spec"), text));
+    };
+    let verified = policy.spec("/validation/hostname").as_str().into_iter().collect::<Vec<_>>();
+    named.wrong_host(policy.location("spec.validation.hostname"), &verified).or_else(|| {
+        let backend = backend?;
+        let endpoints = backend.list("/endpoints").iter();
+        let hosts: Vec<&str> =
+            endpoints.filter_map(|endpoint| at(endpoint, "/fqdn/hostname").as_str()).collect();
+        named.wrong_host(backend.location("spec.endpoints"), &hosts)
+    })
+}
+
+/// Finds policies for a Gateway that does not exist, or for none.
 fn targets(resources: &[Resource<'_>], gateways: &[Resource<'_>], findings: &mut Vec<Finding>) {
     for kind in ["EnvoyExtensionPolicy", "EnvoyPatchPolicy", "ClientTrafficPolicy", "SecurityPolicy"] {
         for policy in of_kind(resources, kind) {
-            let one = std::slice::from_ref(policy.spec("/targetRef")).iter();
-            let targets = policy.list("/targetRefs").iter().chain(one);
-            let is_unknown = |target: &&Value| {
-                target["kind"] == "Gateway"
-                    && !gateways.iter().any(|gateway| target["name"] == *gateway.name())
+            let is_one = !policy.spec("/targetRef").is_null();
+            let member = if is_one { "targetRef" } else { "targetRefs" };
+            let one = std::slice::from_ref(policy.spec("/targetRef")).iter().filter(|_| is_one);
+            let targets: Vec<&Value> = policy.list("/targetRefs").iter().chain(one).collect();
+            let problem = match targets.is_empty() {
+                true if policy.spec("/targetSelectors").is_null() => {
+                    Some("it names no target, so the policy does nothing".to_owned())
+                }
+                _ => targets.iter().find_map(|target| unknown_target(policy, target, gateways)),
             };
-            if let Some(target) = targets.filter(is_unknown).map(|target| &target["name"]).next() {
-                let text = format!("these files have no Gateway {target}, so the policy does nothing");
-                let path =
-                    if policy.spec("/targetRef").is_null() { "spec.targetRefs" } else { "spec.targetRef" };
-                findings.push(Finding::new(FindingKind::UnknownTarget, policy.location(path), text));
+            let is_of_class =
+                kind == "EnvoyPatchPolicy" && targets.iter().any(|target| target["kind"] == "GatewayClass");
+            let problem = problem.or_else(|| {
+                let is_merged = of_kind(resources, "EnvoyProxy").any(|proxy| *proxy.spec("/mergeGateways") == true);
+                let text = "a patch of a GatewayClass needs an EnvoyProxy with `mergeGateways: true`: write the Gateway";
+                (is_of_class && !is_merged).then(|| text.to_owned())
+            });
+            if let Some(text) = problem {
+                let location = policy.location(&format!("spec.{member}"));
+                findings.push(Finding::new(FindingKind::UnknownTarget, location, text));
             }
+        }
+    }
+}
+
+/// Returns why a target of a policy is no Gateway of these files. A target of another kind is not looked for.
+fn unknown_target(policy: Resource<'_>, target: &Value, gateways: &[Resource<'_>]) -> Option<String> {
+    if target["kind"] != "Gateway" {
+        return None;
+    }
+    let name = &target["name"];
+    let Some(gateway) = gateways.iter().find(|gateway| *name == *gateway.name()) else {
+        return Some(format!("these files have no Gateway {name}, so the policy does nothing"));
+    };
+    if let (Some(own), Some(of_gateway)) = (policy.written_namespace(), gateway.written_namespace())
+        && own != of_gateway
+    {
+        return Some(format!(
+            "the Gateway {name} is in the namespace {of_gateway:?}, and a policy is for its own, {own:?}, so it does nothing"
+        ));
+    }
+    let section = target["sectionName"].as_str()?;
+    let has_it = gateway.list("/listeners").iter().any(|listener| listener["name"] == *section);
+    (!has_it).then(|| format!("the Gateway {name} has no listener {section:?}, so the policy does nothing"))
+}
+
+/// Finds Gateways whose proxies are configured by an EnvoyProxy that does not exist.
+fn proxies(resources: &[Resource<'_>], gateways: &[Resource<'_>], findings: &mut Vec<Finding>) {
+    let mut known = of_kind(resources, "EnvoyProxy").map(Resource::name).peekable();
+    if known.peek().is_none() {
+        return;
+    }
+    let known: Vec<&str> = known.collect();
+    for gateway in gateways {
+        let reference = gateway.spec("/infrastructure/parametersRef");
+        let name = reference["name"].as_str().filter(|_| reference["kind"] == "EnvoyProxy");
+        if let Some(name) = name.filter(|name| !known.contains(name)) {
+            let text = format!(
+                "these files have no EnvoyProxy {name:?}, so the proxies do not get the variables of {}",
+                known.join(", ")
+            );
+            let location = gateway.location("spec.infrastructure.parametersRef");
+            findings.push(Finding::new(FindingKind::UnknownTarget, location, text));
         }
     }
 }
@@ -86,9 +175,11 @@ fn plugins(policy: Resource<'_>) -> impl Iterator<Item = (usize, &'static str, &
 /// Warns of plugins without the settings that only a patch has.
 fn patched_settings(policy: Resource<'_>, resources: &[Resource<'_>], findings: &mut Vec<Finding>) {
     let readers = plugins(policy).filter(|(_, name, _)| READERS.contains(name)).count();
-    for (number, name, _) in plugins(policy) {
+    for (number, name, plugin) in plugins(policy) {
         let location = policy.location(&format!("spec.wasm[{number}]"));
-        let has = |path: &str, is_right: &dyn Fn(&Value) -> bool| is_patched(name, path, is_right, resources);
+        let has = |path: &str, is_right: &dyn Fn(&Value) -> bool| {
+            is_patched(name, plugin, path, is_right, resources)
+        };
         if !has("/failure_policy", &|value| value == "FAIL_RELOAD") {
             let text = "no EnvoyPatchPolicy in these files sets `failure_policy: FAIL_RELOAD` for it: a crashed VM responds \
                         with 503 until the proxy restarts";

@@ -4,7 +4,9 @@ use crate::check::document::example;
 use crate::check::finding::{Base, Finding, FindingKind, Location};
 use crate::check::input::positions::{Position, Positions};
 use crate::document::{Contents, read};
-use std::io::Read;
+use std::fmt::Display;
+use std::io::{ErrorKind, Read};
+use std::path::Path;
 
 /// A file, with the positions of its values.
 #[derive(Debug, Default)]
@@ -13,7 +15,6 @@ pub(in crate::check) struct CheckedFile {
     pub(in crate::check) name: String,
     /// Its index.
     pub(in crate::check) index: usize,
-    pub(in crate::check) text: String,
     pub(in crate::check) contents: Contents,
     /// Whether its contents could be read.
     pub(in crate::check) is_read: bool,
@@ -23,26 +24,42 @@ pub(in crate::check) struct CheckedFile {
 }
 
 impl CheckedFile {
-    /// Reads a text. What is not YAML has no contents, and an error.
+    /// Reads a text. What is not YAML, or not JSON although it is named so, has no contents, and an error.
     pub(in crate::check) fn new(index: usize, name: &str, text: String) -> (Self, Option<Finding>) {
         let mut file = CheckedFile { name: name.to_owned(), index, ..CheckedFile::default() };
-        let error = match read(&text) {
-            Ok(contents) => {
+        let error = match (json_error(name, &text), read(&text)) {
+            (Some(error), _) => Some(file.syntax_error(error.line(), error.column(), &error)),
+            (None, Ok(contents)) => {
                 file.contents = contents;
                 file.is_read = true;
                 file.positions = Positions::of(&text);
                 None
             }
-            Err(error) => {
-                let at = error.location();
-                let at = at.map(|at| Position { line: at.line(), column: at.column() });
-                file.positions = Positions::only(at.unwrap_or(Position { line: 1, column: 1 }));
-                Some(Finding::new(FindingKind::Syntax, file.base("").at(""), error.to_string()))
+            (None, Err(error)) => {
+                let (line, column) = error.location().map_or((1, 1), |at| (at.line(), at.column()));
+                Some(file.syntax_error(line, column, &error))
             }
         };
         file.is_example = example::is_shipped(&text);
-        file.text = text;
         (file, error)
+    }
+
+    /// Returns the error at a position, which is the only one of the file.
+    fn syntax_error(&mut self, line: usize, column: usize, error: &dyn Display) -> Finding {
+        self.positions = Positions::only(Position { line, column });
+        Finding::new(FindingKind::Syntax, self.base("").at(""), error.to_string())
+    }
+
+    /// Returns an error about each name that an object has twice.
+    pub(in crate::check) fn repeated_names(&self) -> impl Iterator<Item = Finding> {
+        self.positions.repeated().iter().map(|(location, first)| {
+            let text = format!(
+                "this name is also in line {}: neither YAML nor JSON allows it twice, and which of the two counts depends \
+                 on the program that reads it; remove one",
+                first.line
+            );
+            Finding::new(FindingKind::RepeatedName, self.base("").at(location), text)
+        })
     }
 
     /// Returns the base of the locations in a value of this file.
@@ -67,20 +84,38 @@ pub(in crate::check) fn read_all(names: &[String]) -> (Vec<CheckedFile>, Vec<Fin
     let mut findings = Vec::new();
     for (index, name) in names.iter().enumerate() {
         let shown = if name == "-" { "standard input" } else { name };
-        let text = text(name).unwrap_or_else(|error| {
-            let location = Location { file: index, ..Location::default() };
-            findings.push(Finding::new(
-                FindingKind::Unreadable,
-                location,
-                format!("cannot be read: {error}"),
-            ));
-            String::new()
-        });
-        let (file, error) = CheckedFile::new(index, shown, text);
-        files.push(file);
-        findings.extend(error);
+        match text(name) {
+            Ok(text) => {
+                let (file, error) = CheckedFile::new(index, shown, text);
+                files.push(file);
+                findings.extend(error);
+            }
+            Err(error) => {
+                let location = Location { file: index, ..Location::default() };
+                let text = format!("cannot be read: {}", read_error(&error));
+                findings.push(Finding::new(FindingKind::Unreadable, location, text));
+                files.push(CheckedFile { name: shown.to_owned(), index, ..CheckedFile::default() });
+            }
+        }
     }
     (files, findings)
+}
+
+/// Returns the error of a file that is named as JSON and is none. What YAML allows beyond JSON, such as a comma
+/// before a bracket, the filters refuse.
+fn json_error(name: &str, text: &str) -> Option<serde_json::Error> {
+    let is_json = Path::new(name).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
+    if is_json { serde_json::from_str::<serde::de::IgnoredAny>(text).err() } else { None }
+}
+
+/// Returns why a file cannot be read, and what to do.
+fn read_error(error: &std::io::Error) -> String {
+    match error.kind() {
+        ErrorKind::IsADirectory => "it is a directory; name the files in it".to_owned(),
+        ErrorKind::InvalidData => "it is no text in UTF-8; name a file with YAML or JSON".to_owned(),
+        ErrorKind::NotFound => "there is no such file".to_owned(),
+        _ => error.to_string(),
+    }
 }
 
 fn text(name: &str) -> std::io::Result<String> {

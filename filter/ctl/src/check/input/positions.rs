@@ -1,6 +1,7 @@
 //! The lines and columns of the values in a file.
 
 use crate::document::{member, value_location};
+use crate::field_names::snake_case;
 use saphyr_parser::{Event, Parser};
 use std::collections::HashMap;
 
@@ -11,15 +12,19 @@ pub(in crate::check) struct Position {
     pub(in crate::check) column: usize,
 }
 
-/// The positions of all values of a file, by their locations, which are those of [`crate::document::walk`]. A
-/// member of an object is where its name is.
+/// The positions of all values of a file, by their locations, which are those of [`crate::document::walk`] with
+/// all names in their first form. A member of an object is where its name is.
 #[derive(Debug, Default)]
-pub(in crate::check) struct Positions(HashMap<String, Position>);
+pub(in crate::check) struct Positions {
+    by_location: HashMap<String, Position>,
+    /// The names that stand a second time in their object, with the position of the first.
+    repeated: Vec<(String, Position)>,
+}
 
 /// An object or a list that has not ended.
 enum Open {
-    /// An object, with the name of the member that comes next and its position.
-    Object { location: String, name: Option<(String, Position)> },
+    /// An object, with the name of the member that comes next and its position, and the names before it.
+    Object { location: String, name: Option<(String, Position)>, names: HashMap<String, Position> },
     /// A list, with the index of the next item.
     List { location: String, next: usize },
 }
@@ -30,6 +35,7 @@ impl Positions {
         let events = || Parser::new_from_str(text).map_while(Result::ok);
         let several = events().filter(|(event, _)| matches!(event, Event::DocumentStart(_))).count() > 1;
         let mut positions = HashMap::new();
+        let mut repeated = Vec::new();
         let mut open: Vec<Open> = Vec::new();
         let mut index = 0_usize;
         for (event, span) in events() {
@@ -56,10 +62,16 @@ impl Positions {
                     positions.insert(item.clone(), at);
                     item
                 }
-                Some(Open::Object { location, name: pending }) => match pending.take() {
+                Some(Open::Object { location, name: pending, names }) => match pending.take() {
                     Some((name, at)) => {
                         let location = member(location, &name);
                         positions.insert(location.clone(), at);
+                        // A merge (`<<`) can be repeated, where it is known.
+                        if let Some(first) = names.insert(name.clone(), at)
+                            && name != "<<"
+                        {
+                            repeated.push((location.clone(), first));
+                        }
                         location
                     }
                     None => {
@@ -70,25 +82,35 @@ impl Positions {
             };
             positions.entry(location.clone()).or_insert(at);
             match event {
-                Event::MappingStart(..) => open.push(Open::Object { location, name: None }),
+                Event::MappingStart(..) => {
+                    open.push(Open::Object { location, name: None, names: HashMap::new() })
+                }
                 Event::SequenceStart(..) => open.push(Open::List { location, next: 0 }),
                 _ => {}
             }
         }
-        Positions(positions)
+        let by_location = positions.into_iter().map(|(location, at)| (snake_case(&location), at)).collect();
+        Positions { by_location, repeated }
     }
 
     /// Returns the positions of a file with only one of interest.
     pub(in crate::check) fn only(position: Position) -> Self {
-        Positions(HashMap::from([(String::new(), position)]))
+        Positions { by_location: HashMap::from([(String::new(), position)]), repeated: Vec::new() }
+    }
+
+    /// Returns the locations of the names that stand a second time in their object, each with the position of
+    /// the first.
+    pub(in crate::check) fn repeated(&self) -> &[(String, Position)] {
+        &self.repeated
     }
 
     /// Returns the position of a value, or of the nearest value around it: a member that is missing, or that
     /// is written elsewhere and referred to, has none.
     pub(in crate::check) fn of_location(&self, location: &str) -> Option<Position> {
-        let mut location = location;
+        let location = snake_case(location);
+        let mut location = location.as_str();
         loop {
-            if let Some(position) = self.0.get(location) {
+            if let Some(position) = self.by_location.get(location) {
                 return Some(*position);
             }
             let end = location.rfind(['.', '['])?;
@@ -137,7 +159,7 @@ mod tests {
             let contents = crate::document::read(&text).unwrap();
             let lines: Vec<&str> = text.lines().collect();
             let plans = format!("{}.plans", contents.found[0].location);
-            let position = positions.0[&plans];
+            let position = positions.by_location[&snake_case(&plans)];
             assert!(lines[position.line - 1].split_at(position.column - 1).1.starts_with("plans:"), "{file}");
         }
         assert_eq!(Positions::of("a: [").of_location("a").map(|position| position.line), Some(1));

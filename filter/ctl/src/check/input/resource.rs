@@ -30,6 +30,11 @@ impl<'a> Resource<'a> {
         self.spec(pointer).as_array().map_or(&[], Vec::as_slice)
     }
 
+    /// Returns a member beside `spec`, or null if there is none.
+    pub(in crate::check) fn member(self, name: &str) -> &'a Value {
+        &self.value[name]
+    }
+
     /// Returns its name.
     pub(in crate::check) fn name(self) -> &'a str {
         at(self.value, "/metadata/name").as_str().unwrap_or_default()
@@ -37,7 +42,12 @@ impl<'a> Resource<'a> {
 
     /// Returns its namespace.
     pub(in crate::check) fn namespace(self) -> &'a str {
-        at(self.value, "/metadata/namespace").as_str().unwrap_or("default")
+        self.written_namespace().unwrap_or("default")
+    }
+
+    /// Returns its namespace, if the file has it: otherwise it is the one that kubectl is given.
+    pub(in crate::check) fn written_namespace(self) -> Option<&'a str> {
+        at(self.value, "/metadata/namespace").as_str()
     }
 
     /// Returns whether it is one of Istio's.

@@ -1,11 +1,15 @@
 //! Warnings about Istio's resources around Tollgate's filters.
 
+pub(super) mod placement;
 pub(super) mod selectors;
 
-use super::finding::{Finding, FindingKind};
-use super::{BILLING, GATE, ORDER, READERS, UNSERVED, at, envoy, has_billing, needed_document, not_held};
+use super::finding::{Finding, FindingKind, Location};
+use super::{at, envoy};
 use crate::check::document::callouts::{self, Named};
 use crate::check::envoy::credentials;
+use crate::check::filters::{
+    BILLING, GATE, ORDER, READERS, UNSERVED, document_of, has_billing, needed_document, not_held,
+};
 use crate::check::input::resource::{Resource, of_kind, which};
 use serde_json::Value;
 
@@ -21,7 +25,9 @@ pub(super) fn findings(resources: &[Resource<'_>], named: &[Named]) -> Vec<Findi
     }
     findings.extend(order(resources));
     findings.extend(unserved(resources));
-    if of_kind(resources, "ServiceEntry").next().is_some() {
+    findings.extend(placement::findings(resources));
+    let describes_apis = |kind| of_kind(resources, kind).next().is_some();
+    if describes_apis("ServiceEntry") || describes_apis("DestinationRule") {
         for named in named {
             findings.extend(cluster(named, resources));
         }
@@ -32,10 +38,20 @@ pub(super) fn findings(resources: &[Resource<'_>], named: &[Named]) -> Vec<Findi
 
 /// Returns Tollgate's filters in these WasmPlugins. Those in EnvoyFilters are Envoy's own.
 pub(super) fn filters(resources: &[Resource<'_>]) -> impl Iterator<Item = &'static str> {
-    of_kind(resources, "WasmPlugin").filter_map(filter)
+    // One with the name of another is found by both: that it is wrong is an error of its own.
+    of_kind(resources, "WasmPlugin")
+        .flat_map(|plugin| ["/pluginName", "/url"].map(|name| which(&[plugin.spec(name)])))
+        .flatten()
 }
 
-fn filter(plugin: Resource<'_>) -> Option<&'static str> {
+/// Returns whether a WasmPlugin has a document, and is none of Tollgate's by its name and its image.
+pub(super) fn has_unnamed(resources: &[Resource<'_>]) -> bool {
+    of_kind(resources, "WasmPlugin")
+        .any(|plugin| filter(plugin).is_none() && document_of(plugin.spec("/pluginConfig")).is_some())
+}
+
+/// Returns which of Tollgate's filters a WasmPlugin is.
+pub(in crate::check) fn filter(plugin: Resource<'_>) -> Option<&'static str> {
     which(&[plugin.spec("/pluginName"), plugin.spec("/url")])
 }
 
@@ -69,8 +85,12 @@ fn wasm_plugin(plugin: Resource<'_>, findings: &mut Vec<Finding>) {
             return;
         }
     };
-    let passed: Vec<&str> =
-        plugin.list("/vmConfig/env").iter().filter_map(|variable| variable["name"].as_str()).collect();
+    // Without `valueFrom: HOST`, the value is the one here, or empty.
+    let has_value = |variable: &&Value| {
+        variable["valueFrom"] == "HOST" || variable["value"].as_str().is_some_and(|value| !value.is_empty())
+    };
+    let variables = plugin.list("/vmConfig/env").iter().filter(has_value);
+    let passed: Vec<&str> = variables.filter_map(|variable| variable["name"].as_str()).collect();
     for variable in callouts::unseen(name, &document, &passed) {
         findings.push(Finding::unseen(plugin.location("spec.vmConfig.env"), &variable));
     }
@@ -84,7 +104,7 @@ fn envoy_filter(patches: Resource<'_>, has_gate: bool, findings: &mut Vec<Findin
             let location = |path: &str| {
                 patches.location(&format!("spec.configPatches[{number}].patch.value.typed_config{path}"))
             };
-            envoy::plugin(&location, name, value, findings);
+            envoy::settings::plugin(&location, name, value, findings);
             reads_bodies |= READERS.contains(&name);
         }
     }
@@ -147,7 +167,7 @@ fn inserted<'a>(filter: &str, resources: &[Resource<'a>]) -> Option<(Resource<'a
         envoy::which(value).or_else(|| extension().find_map(envoy::which)) == Some(filter)
     };
     of_kind(resources, "EnvoyFilter").find_map(|each| {
-        let inserts = |patch: &Value| patch["applyTo"] == "HTTP_FILTER" && is_it(at(patch, "/patch/value"));
+        let inserts = |patch: &Value| placement::inserts(patch) && is_it(at(patch, "/patch/value"));
         each.list("/configPatches").iter().position(inserts).map(|number| (each, number))
     })
 }
@@ -156,24 +176,30 @@ fn inserted<'a>(filter: &str, resources: &[Resource<'a>]) -> Option<(Resource<'a
 fn credentials_of(named: &[Named], resources: &[Resource<'_>]) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut passed = Vec::new();
-    let mut with_injector: Vec<&Value> = Vec::new();
+    let mut with_injector: Vec<(&Value, Location, &Value)> = Vec::new();
     for filter in of_kind(resources, "EnvoyFilter") {
         for (number, patch) in filter.list("/configPatches").iter().enumerate() {
             let value = at(patch, "/patch/value");
             passed.extend(credentials::passed_variables(value));
-            if credentials::has_injector(value) {
-                with_injector.push(at(patch, "/match/cluster/name"));
+            let is_merged = patch["applyTo"] == "CLUSTER" && at(patch, "/patch/operation") == "MERGE";
+            if is_merged && credentials::has_injector(value) {
                 let location = filter.location(&format!("spec.configPatches[{number}].patch.value"));
-                findings.extend(credentials::missing_codec(location, value));
+                findings.extend(credentials::missing_codec(location.clone(), value));
+                with_injector.push((at(patch, "/match/cluster/name"), location, value));
             }
         }
     }
-    let is_for = |cluster: &str| with_injector.iter().any(|name| name.is_null() || **name == *cluster);
-    for named in
-        named.iter().filter(|named| named.cluster.starts_with("outbound|") && !is_for(&named.cluster))
-    {
-        findings.extend(credentials::missing_credential(named.location.clone(), named, &passed));
+    let injector = |cluster: &str| {
+        let found = with_injector.iter().find(|(name, ..)| name.is_null() || **name == *cluster);
+        found.map(|(_, location, value)| (location.clone(), *value))
+    };
+    for named in named.iter().filter(|named| named.cluster.starts_with("outbound|") && named.needs_key()) {
+        findings.extend(match injector(&named.cluster) {
+            Some((location, value)) => credentials::wrong_prefix(location, value),
+            None => credentials::missing_credential(named.location.clone(), named, &passed),
+        });
     }
+    findings.extend(credentials::shared_key(named, &injector));
     findings
 }
 
@@ -192,10 +218,14 @@ fn cluster(named: &Named, resources: &[Resource<'_>]) -> Option<Finding> {
     let port = port.parse::<u64>().ok();
     let makes_it = |entry: &Resource<'_>| {
         let has_port = |listed: &Value| port.is_some() && listed["number"].as_u64() == port;
-        entry.list("/hosts").iter().any(|listed| listed == host) && entry.list("/ports").iter().any(has_port)
+        placement::is_visible(*entry, resources)
+            && entry.list("/hosts").iter().any(|listed| listed == host)
+            && entry.list("/ports").iter().any(has_port)
     };
     if !of_kind(resources, "ServiceEntry").any(|entry| makes_it(&entry)) {
-        return unknown("no ServiceEntry of this file has that host and port");
+        return unknown(
+            "no ServiceEntry of these files has that host and port and is exported to the filters' namespace",
+        );
     }
     if !named.needs_tls() {
         return None;
@@ -213,6 +243,12 @@ fn cluster(named: &Named, resources: &[Resource<'_>]) -> Option<Finding> {
         && tls["subjectAltNames"].as_array().is_some_and(|names| !names.is_empty());
     let text = "the certificate is not verified: write `mode: SIMPLE` and the host under `subjectAltNames`, or anyone on \
         the path can respond";
-    (!is_verified)
-        .then(|| Finding::new(FindingKind::UnverifiedTls, rule.location("spec.trafficPolicy.tls"), text))
+    let location = rule.location("spec.trafficPolicy.tls");
+    if !is_verified {
+        return Some(Finding::new(FindingKind::UnverifiedTls, location, text));
+    }
+    let names: Vec<&str> =
+        tls["subjectAltNames"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let sni: Vec<&str> = tls["sni"].as_str().into_iter().collect();
+    [names, sni].iter().find_map(|names| named.wrong_host(location.clone(), names))
 }

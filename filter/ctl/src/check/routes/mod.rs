@@ -76,7 +76,7 @@ pub(super) fn of_envoy(base: Base<'_>, value: &Value) -> FoundRoutes {
             }
         }
         if is_in_tree_of_routes(location) {
-            let is_header = ["header_name", "headerName"].iter().any(|name| is_ours(&value[name]));
+            let is_header = is_ours(&value["header_name"]);
             let route = envoy_route(base.at(location), value);
             routes.push(Route { is_chosen_by_ours: route.is_chosen_by_ours || is_header, ..route });
         }
@@ -87,11 +87,9 @@ pub(super) fn of_envoy(base: Base<'_>, value: &Value) -> FoundRoutes {
 
 /// Returns whether it is a connection manager with all filters inline and without the gate among them.
 fn is_without_gate(value: &Value) -> bool {
-    let Some(filters) = value.get("http_filters").or_else(|| value.get("httpFilters")) else { return false };
+    let Some(filters) = value.get("http_filters") else { return false };
     let filters = filters.to_string();
-    !["plan_gate", "tollgate", "config_discovery", "configDiscovery"]
-        .iter()
-        .any(|name| filters.contains(name))
+    !["plan_gate", "tollgate", "config_discovery"].iter().any(|name| filters.contains(name))
 }
 
 /// Returns whether it is in the matching tree by which a virtual host selects routes, instead of in a list of
@@ -102,21 +100,15 @@ fn is_in_tree_of_routes(location: &str) -> bool {
 }
 
 fn envoy_route(location: Location, route: &Value) -> Route {
-    // Envoy reads both spellings of a name.
-    const REWRITES: [[&str; 2]; 4] = [
-        ["prefix_rewrite", "prefixRewrite"],
-        ["regex_rewrite", "regexRewrite"],
-        ["path_rewrite_policy", "pathRewritePolicy"],
-        ["path_rewrite", "pathRewrite"],
-    ];
+    const REWRITES: [&str; 4] = ["prefix_rewrite", "regex_rewrite", "path_rewrite_policy", "path_rewrite"];
     let headers = at(route, "/match/headers").as_array().map_or(&[][..], Vec::as_slice);
-    let rewrites = |names: &[&str; 2]| names.iter().any(|name| route["route"].get(name).is_some());
+    let rewrites = |name: &&str| route["route"].get(name).is_some();
     Route {
         configuration: configuration(&location.path),
         location,
         names_rule: names_rule(route),
         is_chosen_by_ours: headers.iter().any(|header| is_ours(&header["name"])),
-        rewrite: REWRITES.into_iter().find(rewrites).map(|[name, _]| name),
+        rewrite: REWRITES.into_iter().find(rewrites),
     }
 }
 
@@ -127,7 +119,7 @@ fn configuration(location: &str) -> String {
 }
 
 fn split_at_virtual_hosts(location: &str) -> Option<(&str, &str)> {
-    location.split_once("virtual_hosts[").or_else(|| location.split_once("virtualHosts["))
+    location.split_once("virtual_hosts[")
 }
 
 /// Checks the routes in resources of Istio and of the Gateway API.
@@ -258,9 +250,7 @@ fn chosen_by_ours(route: &Route) -> Finding {
 }
 
 fn names_rule(value: &Value) -> bool {
-    let metadata = &value["metadata"];
-    let of_ours = metadata.get("filter_metadata").or_else(|| metadata.get("filterMetadata"));
-    of_ours.is_some_and(|metadata| at(metadata, "/tollgate/rule").is_string())
+    at(value, "/metadata/filter_metadata/tollgate/rule").is_string()
 }
 
 fn is_ours(name: &Value) -> bool {

@@ -8,7 +8,9 @@ use serde_json::json;
 const BASE: Base<'_> = Base { file: 0, location: "" };
 
 fn envoy(value: &Value) -> FoundRoutes {
-    of_envoy(BASE, value)
+    let mut value = value.clone();
+    crate::field_names::normalize(&mut value);
+    of_envoy(BASE, &value)
 }
 
 fn counts(found: &FoundRoutes) -> (usize, usize) {

@@ -36,10 +36,10 @@ fn a_billing_section_without_its_filter_causes_a_warning() {
 }
 
 #[test]
-fn a_webhook_section_without_its_filter_causes_a_warning() {
+fn a_section_without_its_filter_causes_a_warning() {
     let is_of = |resource: &Value, name: &str| resource["metadata"]["name"] == name;
     let filters = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters";
-    for (section, index, plugin) in [("stripe_webhook", 1, 0), ("clerk_webhook", 2, 1)] {
+    for (section, index, plugin) in [("stripe_webhook", 1, 0), ("clerk_webhook", 2, 1), ("plan_gate", 4, 3)] {
         let without = |file| {
             let mut values = shipped_values(file);
             values[0].pointer_mut(filters).unwrap().as_array_mut().unwrap().remove(index);
@@ -66,7 +66,7 @@ fn a_webhook_section_without_its_filter_causes_a_warning() {
     }
     // A document alone has no filters.
     let alone = verdict(&document(|_| {})).all();
-    assert!(alone.iter().all(|finding| finding.kind != FindingKind::UnservedWebhook), "{alone:?}");
+    assert!(alone.iter().all(|finding| ![FindingKind::UnservedWebhook, FindingKind::UnservedGate].contains(&finding.kind)), "{alone:?}");
 }
 
 #[test]
