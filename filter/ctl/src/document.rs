@@ -70,6 +70,8 @@ pub(crate) fn read(text: &str) -> Result<Contents, serde_norway::Error> {
             value.location = value_location(number);
         }
     }
+    let embedded: Vec<FileValue> = contents.values.iter().flat_map(embedded).collect();
+    contents.values.extend(embedded);
     for (number, FileValue { location, value }) in contents.values.iter().enumerate() {
         walk(value, location, &mut |location, value| match document_in(location, value) {
             Some(document) => {
@@ -81,6 +83,25 @@ pub(crate) fn read(text: &str) -> Result<Contents, serde_norway::Error> {
         });
     }
     Ok(contents)
+}
+
+/// Returns Envoy's own files and the documents that a Kubernetes ConfigMap contains as text.
+fn embedded(file: &FileValue) -> Vec<FileValue> {
+    if file.value.get("kind").is_none_or(|kind| kind != "ConfigMap") {
+        return Vec::new();
+    }
+    let entries = file.value.get("data").and_then(Value::as_object).into_iter().flatten();
+    let read = |(name, text): (&String, &Value)| {
+        // A document as JSON text is found as such.
+        let text =
+            text.as_str().filter(|text| document_in("", &Value::String((*text).to_owned())).is_none())?;
+        let mut value: Value = serde_norway::from_str(text).ok()?;
+        field_names::normalize(&mut value);
+        let is_of_interest = value.get("static_resources").is_some() || is_document(&value);
+        let location = member(&file.location, &member("data", name));
+        is_of_interest.then_some(FileValue { location, value })
+    };
+    entries.filter_map(read).collect()
 }
 
 /// Returns the location of one of several YAML documents of a file, by its index.
@@ -207,6 +228,12 @@ mod tests {
             assert_eq!(contents.found, [found], "{why}");
             assert_eq!(only(&contents, &["stripe_webhook"]), Ok(want.clone()), "{why}");
         }
+        let map = format!(
+            "kind: ConfigMap\ndata:\n  a: text\n  tollgate.yaml: |\n    {}",
+            bare.replace('\n', "\n    ")
+        );
+        let found = &read(&map).unwrap().found;
+        assert_eq!((found[0].location.as_str(), &found[0].document), ("data.tollgate.yaml", &want));
         let twice = read(&format!("{nested}---\n{bare}")).unwrap();
         assert_eq!(only(&twice, &["stripe_webhook"]), Ok(want));
         let none = only(&read("plans: []").unwrap(), &["stripe_webhook"]);

@@ -186,7 +186,8 @@ fn cluster(named: &Named, resources: &[Resource<'_>], findings: &mut Vec<Finding
         );
     };
     let mut routes = of_kind(resources, "HTTPRoute").chain(of_kind(resources, "GRPCRoute"));
-    let Some(found) = routes.find(|found| found.name() == route && found.namespace() == namespace) else {
+    let may_be_in = |found: &Resource<'_>| found.written_namespace().is_none_or(|own| own == namespace);
+    let Some(found) = routes.find(|found| found.name() == route && may_be_in(found)) else {
         return unknown("this file has no such route");
     };
     let number = rule.parse::<usize>().ok();

@@ -108,3 +108,20 @@ fn a_route_chosen_by_our_header_fields_beside_a_named_rule_is_an_error() {
         verdict(&shipped("cluster: upstream\n", "cluster: upstream\n                  prefix_rewrite: /b\n"));
     assert!(got.warnings.iter().any(|warning| warning.text.contains("`prefix_rewrite` changes")), "{got:?}");
 }
+
+#[test]
+fn a_file_in_a_kubernetes_config_map_is_checked() {
+    let map = |file: &str| {
+        let lines: Vec<String> = file.lines().map(|line| format!("    {line}")).collect();
+        format!(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: envoy}}\ndata:\n  envoy.yaml: |\n{}\n",
+            lines.join("\n")
+        )
+    };
+    let right = verdict(&map(&shipped("plans:", "plans:")));
+    assert_eq!((right.all(), right.locations.len()), (vec![], 4));
+    let wrong = verdict(&map(&shipped("cluster: upstream\n", "cluster: app\n"))).all();
+    let [error] = wrong.as_slice() else { panic!("{wrong:?}") };
+    assert!(error.location.path.starts_with("data.envoy.yaml.static_resources."), "{error:?}");
+    assert!(error.text.contains("no cluster \"app\""), "{error:?}");
+}

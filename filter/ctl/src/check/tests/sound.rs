@@ -106,6 +106,11 @@ fn other_forms_of_the_shipped_files_are_right() {
             document(|_| {}).replace("\"plans\":", "plans: ").replace("\"name\":", "name: "),
         ),
         (
+            "a namespace that kubectl is given",
+            shipped_file("envoy-gateway/tollgate.yaml", "plans:", "plans:")
+                .replace(", namespace: tollgate}", "}"),
+        ),
+        (
             "patches by the name of the Gateway's listener",
             shipped_file("envoy-gateway/tollgate.yaml", "plans:", "plans:")
                 .replace("name: tcp-80", "name: tollgate/tollgate/public"),
