@@ -72,6 +72,7 @@ codes! {
         PlanUnknown => "plan_unknown",
         PlanClaimMissing => "plan_claim_missing",
         UnknownRule => "unknown_rule",
+        FilterMissing => "filter_missing",
         AddressUnknown => "address_unknown",
         KeysUnavailable => "keys_unavailable",
         ConfirmFailed => "confirm_failed",

@@ -2,6 +2,7 @@
 //! sections that it may read.
 
 use super::document::ApiKeyVariable;
+use super::document::webhook::Mode;
 use super::error::{Checked, ConfigError, Problems, quote};
 use super::example::Example;
 use super::plans::NotPlans;
@@ -78,8 +79,12 @@ pub(crate) struct OwnPath<'a> {
 /// A path to which the filter of another section responds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PathOfOther {
+    /// The name of the section, which is that of the filter.
+    pub(crate) section: &'static str,
     path: String,
     has_paths_below: bool,
+    /// Whether that filter forwards some requests: a webhook in the mode `forward`.
+    pub(crate) is_forwarded: bool,
 }
 
 impl PathOfOther {
@@ -139,10 +144,16 @@ impl<'a> SharedValues<'a> {
     pub(super) fn paths_of_others<S: NamedSection>(&self) -> Vec<PathOfOther> {
         let others = self.own_paths.iter().filter(|own| own.section != S::NAME);
         let path = |own: &OwnPath<'_>| PathOfOther {
+            section: own.section,
             path: own.path.to_owned(),
             has_paths_below: own.has_paths_below,
+            is_forwarded: self.mode(own.section) == Some(Mode::Forward),
         };
         others.map(path).collect()
+    }
+
+    fn mode(&self, section: &str) -> Option<Mode> {
+        Mode::deserialize(self.document.get(section)?.get("mode")?).ok()
     }
 
     /// Returns an error if the filter of another section responds to the path of a field, or to one below it.

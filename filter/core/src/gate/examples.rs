@@ -36,6 +36,7 @@ pub(crate) fn alarms() -> Vec<Report> {
     lines.extend(unknown.reports(&worker.metrics, &mut worker.reported, Some(&user), NOW));
     lines.push(missing_plan_claim::alarm(&worker.gate, &user));
     lines.extend(worker.unknown_rule(Some(b"ask"), NOW));
+    lines.extend(worker.filter_missing("billing", NOW));
     lines.push(AddressError::Unknown.alarm().into());
     lines.extend(worker.confirm_failed(&user, &ClerkApiError::Down { status: 503 }, NOW));
     let ratelimit = RatelimitStore::new("ratelimit", "tollgate", Duration::from_millis(20), OnError::Allow);

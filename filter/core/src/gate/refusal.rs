@@ -14,12 +14,13 @@ use std::sync::Arc;
 pub(super) const USAGE_METHODS: &str = "GET, HEAD";
 
 /// The codes of refusals at a rule, besides those of tokens.
-pub(super) const RULE_CODES: [ProblemCode; 12] = [
+pub(super) const RULE_CODES: [ProblemCode; 13] = [
     ProblemCode::AmbiguousPath,
     ProblemCode::AmbiguousHost,
     ProblemCode::AmbiguousMethod,
     ProblemCode::NoRule,
     ProblemCode::UnknownRule,
+    ProblemCode::NotFound,
     ProblemCode::OrganizationRequired,
     ProblemCode::PlanRequired,
     ProblemCode::FeatureRequired,
@@ -50,6 +51,8 @@ pub(crate) enum Refusal {
     NoRule,
     /// The route names a rule that is not configured.
     UnknownRule,
+    /// Another filter responds to the path, but it is missing, or listed after the gate.
+    FilterMissing,
     /// The plan is an organization's, but the session has no active organization.
     OrganizationRequired,
     /// A higher plan is needed.
@@ -103,6 +106,7 @@ impl Refusal {
             | Refusal::AddressUnknown(AddressError::Unreadable)
             | Refusal::MethodNotAllowed => GateDecision::BadRequest,
             Refusal::UnknownRule
+            | Refusal::FilterMissing
             | Refusal::AddressUnknown(AddressError::Unknown)
             | Refusal::Auth(AuthError::KeysUnavailable | AuthError::SignaturesUnsupported)
             | Refusal::StoreUnavailable => GateDecision::Undecided,
@@ -118,6 +122,7 @@ impl Refusal {
             Refusal::AmbiguousMethod => ProblemCode::AmbiguousMethod,
             Refusal::NoRule => ProblemCode::NoRule,
             Refusal::UnknownRule => ProblemCode::UnknownRule,
+            Refusal::FilterMissing => ProblemCode::NotFound,
             Refusal::OrganizationRequired => ProblemCode::OrganizationRequired,
             Refusal::PlanRequired { .. } => ProblemCode::PlanRequired,
             Refusal::FeatureRequired { .. } => ProblemCode::FeatureRequired,
@@ -150,6 +155,11 @@ impl Refusal {
             Refusal::UnknownRule => {
                 Problem::new(500, code, "the gateway's route names a rule that is not configured")
             }
+            Refusal::FilterMissing => Problem::new(
+                404,
+                code,
+                "a webhook or a billing endpoint has this path, and its filter did not respond",
+            ),
             Refusal::OrganizationRequired => {
                 Problem::new(403, code, "select an organization: this resource depends on its plan")
             }
@@ -219,6 +229,7 @@ mod tests {
             (Refusal::AmbiguousMethod, 400, "ambiguous_method"),
             (Refusal::NoRule, 403, "no_rule"),
             (Refusal::UnknownRule, 500, "unknown_rule"),
+            (Refusal::FilterMissing, 404, "not_found"),
             (Refusal::OrganizationRequired, 403, "organization_required"),
             (Refusal::PlanRequired { plan: plan.clone(), required: required.clone() }, 402, "plan_required"),
             (Refusal::FeatureRequired { plan, feature: "sso".to_owned(), required }, 402, "feature_required"),

@@ -142,6 +142,17 @@ impl GateWorker {
         let cure = "correct `rule` in the route's metadata `tollgate`, or add the rule to `plan_gate.rules`";
         Some(Alarm::error(AlarmCode::UnknownRule, cause, cure).into())
     }
+
+    /// Returns the alarm about a request that another filter should have answered, once a minute for each filter.
+    pub(super) fn filter_missing(&mut self, filter: &'static str, now: Micros) -> Option<Report> {
+        let request = self.reported.due(&format!("a request for a path of `{filter}`"), now)?;
+        let cause = format!(
+            "the gate got {request}, so that filter is missing, or listed after the gate; such requests get 404"
+        );
+        let cure =
+            format!("list the filter `{filter}` before `plan_gate`, or remove its section from the document");
+        Some(Alarm::error(AlarmCode::FilterMissing, cause, cure).into())
+    }
 }
 
 impl Metrics for GateWorker {

@@ -65,9 +65,9 @@ impl Responder {
 fn code_of_gate(problem: &Value) -> Option<ProblemCode> {
     const OF_BOTH: [ProblemCode; 3] =
         [ProblemCode::MethodNotAllowed, ProblemCode::InternalError, ProblemCode::SignatureMismatch];
-    let of_gate = refusal_codes().filter(|code| !OF_BOTH.contains(code)).chain([ProblemCode::NotFound]);
+    let mut of_gate = refusal_codes().filter(|code| !OF_BOTH.contains(code));
     let written = problem.get("code")?.as_str()?;
-    of_gate.into_iter().find(|code| code.as_str() == written)
+    of_gate.find(|code| code.as_str() == written)
 }
 
 #[cfg(test)]

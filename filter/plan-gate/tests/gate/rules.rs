@@ -118,14 +118,43 @@ fn only_a_true_preflight_passes_without_a_token() {
     assert_eq!(gate().send(&request("OPTIONS", "//ask", &question)).code(), "ambiguous_path");
 }
 
-#[test]
-fn the_gate_forwards_requests_for_the_webhook_path() {
+/// Returns a document with the webhook's section in this mode.
+fn with_webhook(mode: &str) -> serde_json::Value {
     let mut document = super::fixture::document();
     document["stripe_webhook"] = json!({
-        "path": "/webhooks/stripe", "signing_secrets": {"env": "STRIPE_WEBHOOK_SECRET"},
+        "path": "/webhooks/stripe", "mode": mode, "signing_secrets": {"env": "STRIPE_WEBHOOK_SECRET"},
         "past_due": "keep", "unmapped_price": "keep",
         "stripe": {"cluster": "stripe_api"}, "clerk": {"cluster": "clerk_api"},
     });
+    document
+}
+
+/// Requests for these paths reach the gate only if the filter is missing, or listed after it. Forwarded, they would
+/// reach the upstream without a signature or a token.
+#[test]
+fn a_path_that_another_filter_should_have_served_is_refused() {
+    let mut document = with_webhook("respond");
+    document["billing"] = json!({"path": "/billing"});
+    for unmatched in ["pass", "deny"] {
+        document["plan_gate"]["unmatched"] = json!(unmatched);
+        let mut host = super::fixture::gate_of(&document);
+        let pro = token("pro");
+        for path in ["/webhooks/stripe", "/webhooks/stripe?x", "/billing", "/billing/plans"] {
+            for request in [post(path, &[]), get(path, &[("authorization", &pro)])] {
+                let result = host.send(&request);
+                assert_eq!((result.status(), result.code()), (404, "not_found"), "{path}");
+            }
+        }
+        let alarms = host.alarms("filter_missing");
+        let details = alarms.iter().map(|alarm| alarm["detail"].as_str().unwrap());
+        let filters: Vec<_> = details.filter_map(|detail| detail.split('`').nth(1)).collect();
+        assert_eq!(filters, ["stripe_webhook", "billing"], "once a minute for each filter");
+    }
+}
+
+#[test]
+fn the_gate_forwards_requests_that_the_webhook_has_verified() {
+    let mut document = with_webhook("forward");
     document["plan_gate"]["unmatched"] = json!("deny");
     let mut host = super::fixture::gate_of(&document);
     let forged = [("x-tollgate-stripe-event", "evt_1"), ("x-tollgate-user", "user_9")];

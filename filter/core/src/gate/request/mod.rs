@@ -169,15 +169,39 @@ impl GateRequest {
         self.context = ResponseContext::new(worker, &headers);
         let path = path::without_query(headers.get(":path").unwrap_or_default());
         let is_path = |usage_path: &String| usage_path.as_bytes() == path;
-        // If a header field overrides the path, the upstream may serve another path than that filter does.
-        if worker.gate.paths_of_others.iter().any(|other| other.serves(path))
-            && OverrideFields::read(&headers).repeat_path(&headers)
-        {
-            return self.pass_through();
+        if let Some(other) = worker.gate.paths_of_others.iter().find(|other| other.serves(path)) {
+            let (filter, is_forwarded) = (other.section, other.is_forwarded);
+            return self.handle_path_of_other(worker, now, headers, filter, is_forwarded);
         }
         if worker.gate.usage_path.as_ref().is_some_and(is_path) {
             return self.handle_usage_request(worker, now, &headers);
         }
+        self.read_redirect(worker, now, headers)
+    }
+
+    /// Handles a request for a path to which another filter responds. Only a webhook in the mode `forward` lets
+    /// such a request reach the gate; otherwise, that filter is missing, or listed after the gate.
+    fn handle_path_of_other(
+        &mut self,
+        worker: &mut GateWorker,
+        now: Micros,
+        headers: HeaderMap,
+        filter: &'static str,
+        is_forwarded: bool,
+    ) -> Action {
+        if !is_forwarded {
+            self.reports.extend(worker.filter_missing(filter, now));
+            return self.refuse(worker, now, &Refusal::FilterMissing, None);
+        }
+        // If a header field overrides the path, the upstream may serve another path than that filter does.
+        if OverrideFields::read(&headers).repeat_path(&headers) {
+            return self.pass_through();
+        }
+        self.read_redirect(worker, now, headers)
+    }
+
+    /// Reads what an earlier pass of the request through the gate has kept, if Envoy may have redirected it.
+    fn read_redirect(&mut self, worker: &mut GateWorker, now: Micros, headers: HeaderMap) -> Action {
         if redirect::is_possible(&headers) {
             self.stage = GateStage::Redirect(headers);
             return Action::ReadProperty { path: KEPT_PROPERTY };
