@@ -40,6 +40,17 @@ fn every_package_is_known() {
     assert_eq!(members.matches('"').count(), 2 * PACKAGES.len(), "members that PACKAGES lacks: {members}");
 }
 
+/// Cargo passes the arguments after an alias to the program only if the alias ends with `--` and options of the program.
+#[test]
+fn each_command_of_cargo_gets_its_arguments() {
+    let config = workspace::text(".cargo/config.toml");
+    let commands: Vec<&str> = config.lines().filter(|line| line.contains("= \"run ")).collect();
+    assert!(commands.len() > 5, "{commands:?}");
+    for command in commands {
+        assert!(command.contains(" -- ") || command.ends_with(" --\""), "{command}");
+    }
+}
+
 #[test]
 fn no_two_types_of_a_crate_share_a_name() {
     let mut shared = Vec::new();
