@@ -131,9 +131,7 @@ impl GateWorker {
         let alarm = missing_plan_claim::alarm(&self.gate, subject);
         vec![self.metrics.count_event(GateEvent::PlanClaimMissing), alarm]
     }
-}
 
-impl GateWorker {
     /// Returns the alarm about a route that names a rule which is not configured, once a minute for each name.
     pub(super) fn unknown_rule(&mut self, name: Option<&[u8]>, now: Micros) -> Option<Report> {
         let name = name.unwrap_or_default().escape_ascii();
